@@ -1,0 +1,111 @@
+package guest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"nhos.org/nhos/internal/manifest"
+)
+
+// retryInterval is the pause between two tries of a check.
+const retryInterval = time.Second
+
+// check tries one check until it passes or its time is over.
+func check(ctx context.Context, c manifest.Check, env []string) Check {
+	result := Check{Check: c}
+	begin := time.Now()
+	for {
+		result.Tries++
+		said, err := try(ctx, c, env)
+		result.Passed, result.Output = err == nil, join(said, err)
+		result.Duration = time.Since(begin)
+		if result.Passed || ctx.Err() != nil || result.Duration+retryInterval > c.Within {
+			return result
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryInterval):
+		}
+	}
+}
+
+// try makes the assertion once. What it returns beside the error is for the report.
+func try(ctx context.Context, c manifest.Check, env []string) (string, error) {
+	set := 0
+	for _, s := range []string{c.Run, c.Unit, c.Process, c.File} {
+		if s != "" {
+			set++
+		}
+	}
+	switch {
+	case set != 1:
+		return "", fmt.Errorf("it says %d of run, unit, process and file, not one", set)
+	case c.Run != "":
+		return run(ctx, tryLimit, env, "/bin/sh", "-c", c.Run)
+	case c.Unit != "":
+		return unitActive(ctx, c.Unit)
+	case c.Process != "":
+		return processRuns("/proc", c.Process)
+	}
+	_, err := os.Stat(c.File)
+	return "", err
+}
+
+// unitActive asserts that a unit of systemd is active; if not, it shows the unit with its last lines.
+func unitActive(ctx context.Context, unit string) (string, error) {
+	state, err := systemctl(ctx, "is-active", "--", unit)
+	if err == nil {
+		return state, nil
+	}
+	status, _ := systemctl(ctx, "status", "--no-pager", "--full", "--lines=15", "--", unit)
+	return status, fmt.Errorf("the unit is %q", state)
+}
+
+// processRuns asserts that a process with this name lives. A process that has ended and wasn't waited for doesn't.
+func processRuns(proc, name string) (string, error) {
+	pids, err := filepath.Glob(filepath.Join(proc, "[1-9]*"))
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range pids {
+		comm, _ := os.ReadFile(filepath.Join(dir, "comm"))
+		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		first, _, _ := bytes.Cut(line, []byte{0})
+		if strings.TrimSpace(string(comm)) != name && filepath.Base(string(first)) != name {
+			continue
+		}
+		// After the last parenthesis comes the state (proc_pid_stat(5)).
+		stat, _ := os.ReadFile(filepath.Join(dir, "stat"))
+		state := strings.TrimSpace(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if state != "" && !strings.ContainsAny(state[:1], "ZXx") {
+			return "process " + filepath.Base(dir), nil
+		}
+	}
+	return "", fmt.Errorf("no process is called %q", name)
+}
+
+// checkEnvironment is what a check's command gets: the clean environment and the settings of the medium.
+func checkEnvironment(settings map[string]string) []string {
+	env := slices.Clone(environment)
+	for name, value := range settings {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
+
+// join puts what a command said and how it failed into one text.
+func join(said string, err error) string {
+	switch {
+	case err == nil:
+		return said
+	case said == "":
+		return err.Error()
+	}
+	return said + "\n" + err.Error()
+}

@@ -1,0 +1,132 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+
+	"nhos.org/nhos/internal/boottest/scenario"
+	"nhos.org/nhos/internal/manifest"
+	"nhos.org/nhos/internal/ui"
+)
+
+// A group is the checks of one feature, in the order of the result.
+type group struct {
+	Feature string
+	Count   string // "5 of 6"
+	Checks  []check
+}
+
+// A check is one of the table.
+type check struct {
+	ID, Claim, State string
+	Ran              bool
+	How, What        string // what was asked: "This was run:", "lpstat -r"
+	Output           string
+	Lasted           string
+	Tries            int
+}
+
+// The states of a check, which are classes in the page's style.
+const (
+	isPassed = "passed"
+	isFailed = "failed"
+	notRun   = "notrun"
+)
+
+func stateOf(passed bool) string {
+	if passed {
+		return isPassed
+	}
+	return isFailed
+}
+
+// groups returns every check of the result, and those of the medium that the result doesn't know as not run.
+func groups(r scenario.Result) []group {
+	var all []group
+	place := map[string]int{}
+	add := func(feature string, c check) {
+		feature = cmp.Or(readable(feature), "of no feature")
+		i, known := place[feature]
+		if !known {
+			i = len(all)
+			place[feature] = i
+			all = append(all, group{Feature: feature})
+		}
+		all[i].Checks = append(all[i].Checks, c)
+	}
+	for _, c := range r.Checks {
+		add(c.Feature, newCheck(c))
+	}
+	for _, c := range unknown(r) {
+		add(c.Feature, newCheck(scenario.Check{Check: c}))
+	}
+	for i := range all {
+		all[i].Count = count(all[i : i+1])
+	}
+	return all
+}
+
+func newCheck(c scenario.Check) check {
+	out := check{ID: readable(c.ID), Claim: cmp.Or(readable(c.Claim), readable(c.ID)), State: stateOf(c.Passed), Ran: ran(c)}
+	if !out.Ran {
+		out.State = notRun
+		return out
+	}
+	out.How, out.What = asked(c.Check)
+	out.Output, out.Lasted, out.Tries = readable(c.Output), ui.Duration(c.Duration), c.Tries
+	return out
+}
+
+// ran reports whether the check was tried at all.
+func ran(c scenario.Check) bool { return c.Passed || c.Tries > 0 }
+
+// asked says what the check looks at.
+func asked(c manifest.Check) (how, what string) {
+	switch {
+	case c.Run != "":
+		return "Command:", readable(c.Run)
+	case c.Unit != "":
+		return "Unit that must be active:", readable(c.Unit)
+	case c.Process != "":
+		return "Process that must run:", readable(c.Process)
+	case c.File != "":
+		return "File that must exist:", readable(c.File)
+	default:
+		return "", ""
+	}
+}
+
+// unknown returns the checks of the medium that the result has nothing on.
+func unknown(r scenario.Result) []manifest.Check {
+	if r.Manifest == nil {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, c := range r.Checks {
+		known[c.ID] = true
+	}
+	var left []manifest.Check
+	for _, c := range r.Manifest.Checks {
+		if !known[c.ID] {
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
+// count says how many checks of the groups passed.
+func count(all []group) string {
+	passed, of := 0, 0
+	for _, g := range all {
+		of += len(g.Checks)
+		for _, c := range g.Checks {
+			if c.State == isPassed {
+				passed++
+			}
+		}
+	}
+	if of == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%d of %d", passed, of)
+}

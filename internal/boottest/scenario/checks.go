@@ -1,0 +1,122 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"nhos.org/nhos/internal/boottest/screen"
+	"nhos.org/nhos/internal/manifest"
+)
+
+// guestChecks takes over what the guest found. What it should have checked and didn't is a failed check, so that a
+// claim of the medium is never silently left out.
+func (r *Result) guestChecks(w *watch) {
+	told := map[string]bool{}
+	for _, c := range w.checks {
+		told[c.ID] = true
+		r.Checks = append(r.Checks, Check(c))
+	}
+	if r.Manifest == nil {
+		return
+	}
+	for _, c := range r.Manifest.Checks {
+		if !told[c.ID] {
+			r.Checks = append(r.Checks, Check{Check: c, Output: notRun})
+		}
+	}
+}
+
+const notRun = "it was never run"
+
+// own is a check of the test itself.
+func own(id, claim string) Check {
+	return Check{Check: manifest.Check{ID: id, Claim: claim, Feature: "test"}, Tries: 1}
+}
+
+func (r *Result) shown(a *album) Check {
+	c := own("screen/shown", "the screen shows something at the end of the boot")
+	graphical := r.Manifest != nil && r.Manifest.Graphical
+	if graphical {
+		c.Claim = "the screen shows graphics at the end of the boot"
+	}
+	switch img := a.last.img; {
+	case img == nil:
+		c.Output = "there is no picture of the screen"
+	case screen.Blank(img):
+		c.Output = "the screen is blank"
+	case graphical && !screen.Graphical(img):
+		c.Output = "the screen shows a text console"
+	default:
+		c.Passed = true
+		c.Output = fmt.Sprintf("%d×%d pixels", img.Rect.Dx(), img.Rect.Dy())
+	}
+	return c
+}
+
+func (r *Result) menuNamesProduct(texts []string) Check {
+	c := own("screen/menu-names-product", fmt.Sprintf("the boot menu names %q", r.Manifest.Product))
+	for _, text := range texts {
+		if screen.Shows(text, r.Manifest.Product) {
+			c.Passed, c.Output = true, text
+			return c
+		}
+	}
+	c.Output = "this was read before the kernel started:\n" + strings.Join(texts, "\n\n")
+	if len(texts) == 0 {
+		c.Output = "no screen stood still before the kernel started"
+	}
+	return c
+}
+
+func (r *Result) unchanged(ctx context.Context, o Options) (Check, error) {
+	c := own("medium/unchanged", "the boot leaves the medium as it was")
+	begin := time.Now()
+	sum, _, err := digest(ctx, o.Medium, o.Progress)
+	c.Duration = time.Since(begin)
+	c.Passed, c.Output = sum == r.SHA256, "sha256 "+sum
+	if !c.Passed {
+		c.Output += ", before " + r.SHA256
+	}
+	return c, err
+}
+
+func (r *Result) secureBootOn() Check {
+	c := own("guest/secure-boot-on", "the guest runs with Secure Boot on")
+	c.Passed = r.Guest.SecureBoot
+	c.Output = fmt.Sprintf("firmware %s, Secure Boot %t", r.Guest.Firmware, r.Guest.SecureBoot)
+	return c
+}
+
+// judge adds failed checks to the reasons and gives the verdict.
+func (r *Result) judge() {
+	missing := 0
+	for _, c := range r.Checks {
+		switch {
+		case c.Passed:
+		case c.Output == notRun:
+			missing++
+		default:
+			r.Reasons = append(r.Reasons, fmt.Sprintf("check %s failed: %s (asserted: %s)", c.ID, firstLine(c.Output), c.Claim))
+		}
+	}
+	if missing > 0 {
+		r.Reasons = append(r.Reasons, fmt.Sprintf("%d checks of the medium were never run", missing))
+	}
+	r.Verdict = Passed
+	if len(r.Reasons) > 0 {
+		r.Verdict = Failed
+	}
+}
+
+func firstLine(text string) string {
+	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
+	if line == "" {
+		return "it said nothing"
+	}
+	if more {
+		line += " …"
+	}
+	return line
+}

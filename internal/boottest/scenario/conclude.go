@@ -1,0 +1,141 @@
+package scenario
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"nhos.org/nhos/internal/boottest/screen"
+	"nhos.org/nhos/internal/boottest/vm"
+)
+
+// conclude turns what was seen into the result.
+func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) error {
+	r.Reasons, r.Notes, r.Pictures = w.reasons, w.notes, a.pictures
+	if !w.done && len(w.reasons) == 0 && w.facts != nil {
+		r.Reasons = append(r.Reasons, "the guest didn't come to the end of its checks; "+w.lastSeen())
+	}
+	if err := r.keepJournal(o.Dir, w); err != nil {
+		return err
+	}
+	r.describeGuest(w)
+
+	texts, err := r.readEarly(ctx, o.Dir, a)
+	if err != nil {
+		return err
+	}
+	r.Timeline = timeline(w, r.captionEarly(a, texts))
+
+	r.guestChecks(w)
+	unchanged, err := r.unchanged(ctx, o)
+	if err != nil {
+		return err
+	}
+	r.Checks = append(r.Checks, r.shown(a), unchanged)
+	if r.Manifest != nil && r.Manifest.Product != "" {
+		r.Checks = append(r.Checks, r.menuNamesProduct(texts))
+	}
+	if o.Firmware == vm.SecureBoot && r.Guest != nil {
+		r.Checks = append(r.Checks, r.secureBootOn())
+	}
+	r.judge()
+	return nil
+}
+
+func (r *Result) describeGuest(w *watch) {
+	if w.facts == nil {
+		return
+	}
+	f := w.facts
+	r.Guest = &Guest{
+		OS: f.OS, Kernel: f.Kernel, Hostname: f.Hostname, SecureBoot: f.SecureBoot, Firmware: f.Firmware,
+		MemoryMiB: f.MemoryMiB,
+	}
+	if w.boot != nil {
+		r.Guest.UsedMiB = w.boot.UsedMiB
+	}
+}
+
+func (r *Result) keepJournal(dir string, w *watch) error {
+	if w.journal.Empty() {
+		return nil
+	}
+	text, err := w.journal.Text()
+	if err != nil {
+		r.Notes = append(r.Notes, "the journal is not whole: "+err.Error())
+	}
+	if err := os.WriteFile(filepath.Join(dir, journalFile), text, 0o644); err != nil {
+		return fmt.Errorf("keeping the journal: %w", err)
+	}
+	r.Journal = journalFile
+	return nil
+}
+
+// readEarly reads the pictures from before the kernel's start.
+func (r *Result) readEarly(ctx context.Context, dir string, a *album) ([]string, error) {
+	var texts []string
+	for _, i := range a.early {
+		b, err := os.ReadFile(filepath.Join(dir, a.pictures[i].File))
+		if err != nil {
+			return nil, fmt.Errorf("reading a picture: %w", err)
+		}
+		text, err := screen.Text(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
+}
+
+// captionEarly names each picture, and returns when the boot menu was first seen, or 0.
+func (r *Result) captionEarly(a *album, texts []string) (menuAt time.Duration) {
+	isMenu := menu.MatchString
+	if !slices.ContainsFunc(texts, isMenu) && r.Manifest != nil {
+		// A themed menu need not say more than its entries.
+		isMenu = func(text string) bool { return screen.Shows(text, r.Manifest.Product) }
+	}
+	for n, i := range a.early {
+		caption := "before the kernel starts"
+		if isMenu(texts[n]) {
+			caption = "boot menu"
+			if menuAt == 0 {
+				menuAt = r.Pictures[i].At
+			}
+		}
+		if r.Pictures[i].Caption == "" {
+			r.Pictures[i].Caption = caption
+		}
+	}
+	for i, p := range r.Pictures {
+		if p.Caption == "" {
+			r.Pictures[i].Caption = fmt.Sprintf("after %v", p.At.Round(time.Second))
+		}
+	}
+	return menuAt
+}
+
+// timeline merges what the host saw with systemd's own stamps, which count from the kernel's start.
+func timeline(w *watch, menuAt time.Duration) []Event {
+	events := slices.Clone(w.events)
+	if menuAt > 0 {
+		events = append(events, Event{At: menuAt, What: "boot menu shown"})
+	}
+	if w.facts != nil {
+		start := w.factsAt - w.facts.Uptime
+		if !w.kernel {
+			events = append(events, Event{At: max(0, start), What: "kernel starts"})
+		}
+		if w.boot != nil {
+			for _, s := range w.boot.Steps {
+				events = append(events, Event{At: max(0, start+s.At), What: s.What})
+			}
+		}
+	}
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+	return events
+}

@@ -1,0 +1,87 @@
+package scenario
+
+import (
+	"time"
+
+	"nhos.org/nhos/internal/manifest"
+)
+
+// A Verdict is what came of a scenario.
+type Verdict string
+
+// The verdicts.
+const (
+	Passed Verdict = "passed"
+	Failed Verdict = "failed"
+)
+
+// A Result is all that one boot of a medium showed. It is written as result.json into the folder of its run, next to
+// the files that it names; every path in it is relative to that folder.
+type Result struct {
+	Name        string             `json:"name"`     // FIRMWARE-AS: "bios-cd"
+	Medium      string             `json:"medium"`   // file name
+	SHA256      string             `json:"sha256"`   // of the medium
+	Size        int64              `json:"size"`     // of the medium, bytes
+	Manifest    *manifest.Manifest `json:"manifest"` // nil for a medium that NHoS didn't build
+	Firmware    string             `json:"firmware"` // bios, uefi, secureboot
+	As          string             `json:"as"`       // cd, usb
+	Memory      int                `json:"memory"`   // MiB
+	CPUs        int                `json:"cpus"`
+	QEMU        string             `json:"qemu"` // version
+	Accelerator Accelerator        `json:"accelerator"`
+
+	Started  time.Time     `json:"started"`
+	Duration time.Duration `json:"duration_ns"`
+	Verdict  Verdict       `json:"verdict"`
+	// Reasons say why the verdict isn't passed, the weightiest first.
+	Reasons []string `json:"reasons,omitempty"`
+	// Notes are what the reader should know and what isn't a failure: what a foreign guest couldn't be asked, say.
+	Notes []string `json:"notes,omitempty"`
+
+	Guest    *Guest    `json:"guest,omitempty"` // nil when the guest never answered
+	Timeline []Event   `json:"timeline"`
+	Pictures []Picture `json:"pictures"`
+	Checks   []Check   `json:"checks"`
+
+	SerialLog string `json:"serial_log"`        // everything that the guest wrote to its serial port
+	Journal   string `json:"journal,omitempty"` // the guest's journal of this boot
+}
+
+// An Accelerator says how the guest's instructions were run.
+type Accelerator struct {
+	Name string `json:"name"` // kvm, tcg
+	Why  string `json:"why"`  // what was tried and found
+}
+
+// A Guest is what the guest said of itself.
+type Guest struct {
+	OS         string `json:"os"`     // PRETTY_NAME
+	Kernel     string `json:"kernel"` // release
+	Hostname   string `json:"hostname"`
+	SecureBoot bool   `json:"secure_boot"`
+	Firmware   string `json:"firmware"` // bios, uefi
+	MemoryMiB  int    `json:"memory_mib"`
+	UsedMiB    int    `json:"used_mib"` // when the checks began
+}
+
+// An Event is one step of the boot.
+type Event struct {
+	At   time.Duration `json:"at_ns"` // since power-on
+	What string        `json:"what"`
+}
+
+// A Picture is a PNG of the guest's screen.
+type Picture struct {
+	At      time.Duration `json:"at_ns"`
+	File    string        `json:"file"`
+	Caption string        `json:"caption"`
+}
+
+// A Check is what came of one check.
+type Check struct {
+	manifest.Check
+	Passed   bool          `json:"passed"`
+	Tries    int           `json:"tries"`
+	Duration time.Duration `json:"duration_ns"`
+	Output   string        `json:"output"` // of the last try; bounded
+}

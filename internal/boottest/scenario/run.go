@@ -1,0 +1,103 @@
+// Package scenario boots a medium in a virtual machine and says what came of it.
+//
+// [Run] is the whole of it: it boots the medium as it is, asks the guest to check itself (package guest), looks at the
+// screen and the serial port meanwhile, and returns a [Result], which is also written into the folder of the run with
+// its pictures and logs. What is asked is written in the medium itself ([ReadManifest]). A medium that NHoS didn't
+// build gets the checks that every guest gets if it answers, and is judged by its screen if it doesn't.
+//
+// Nothing waits for a fixed time. A boot is over when the guest has told all, when it shows a sign of death, when
+// there was no sign of life for too long, or when the time for all of it is up.
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"nhos.org/nhos/internal/boottest/vm"
+)
+
+// Run boots a medium and returns what it showed. A medium that fails its test is a Result with the verdict [Failed],
+// not an error; an error says that the test itself couldn't be made. When ctx ends, the machine does, too.
+func Run(ctx context.Context, o Options) (Result, error) {
+	o, err := o.complete()
+	if err != nil {
+		return Result{}, err
+	}
+	if err := emptyDir(o.Dir); err != nil {
+		return Result{}, err
+	}
+	r := Result{
+		Name:   string(o.Firmware) + "-" + string(o.As),
+		Medium: filepath.Base(o.Medium), Firmware: string(o.Firmware), As: string(o.As), Memory: o.Memory, CPUs: o.CPUs,
+		SerialLog: serialFile,
+	}
+	if r.QEMU, err = vm.Version(ctx); err != nil {
+		return Result{}, err
+	}
+	if r.SHA256, r.Size, err = digest(ctx, o.Medium, o.Progress); err != nil {
+		return Result{}, err
+	}
+	if r.Manifest, err = ReadManifest(o.Medium); err != nil {
+		return Result{}, err
+	}
+	accelerator, err := accelerate(ctx, o)
+	if err != nil {
+		return Result{}, err
+	}
+	r.Accelerator = Accelerator(accelerator)
+	l := limitsOf(accelerator.Name, o.Timeout)
+	if o.limits != nil {
+		l = *o.limits
+	}
+
+	phase := o.Progress.Begin("booting "+r.Name+" ("+accelerator.Name+")", 0)
+	r.Started = time.Now()
+	w, a, err := boot(ctx, o, r.Manifest, accelerator, l)
+	if err != nil {
+		phase.Fail(err)
+		return Result{}, err
+	}
+	r.Duration = time.Since(r.Started)
+	if err := r.conclude(ctx, o, w, a); err != nil {
+		phase.Fail(err)
+		return Result{}, err
+	}
+	phase.Done(string(r.Verdict))
+	return r, r.write(o.Dir)
+}
+
+// accelerate finds out how to run the guest.
+func accelerate(ctx context.Context, o Options) (vm.Accelerator, error) {
+	if o.Accelerator != "" {
+		return vm.Accelerator{Name: o.Accelerator, Why: "as it was asked for"}, nil
+	}
+	kernel := filepath.Join(o.Dir, kernelFile)
+	found, err := copyKernel(o.Medium, kernel)
+	if err != nil {
+		return vm.Accelerator{}, err
+	}
+	defer func() { _ = os.Remove(kernel) }()
+	if !found {
+		kernel = ""
+	}
+	accelerator := vm.Probe(ctx, kernel, o.CacheDir)
+	return accelerator, ctx.Err()
+}
+
+// write keeps the result in the folder of the run.
+func (r Result) write(dir string) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err == nil {
+		err = renameio.WriteFile(filepath.Join(dir, resultFile), append(b, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the test's result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package vm
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestArguments(t *testing.T) {
+	dir := t.TempDir()
+	long := strings.Repeat("x", 200_000) // longer than one argument of a program may be
+	args, err := arguments(Config{
+		Medium: "/a, b.iso", Firmware: SecureBoot, As: USB, Memory: 1024, CPUs: 3, Disk: "/job.iso",
+		Accelerator: Accelerator{Name: TCG}, OEMStrings: []string{long, "last,one"},
+	}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Join(args, " ")
+	for _, want := range []string{
+		"-machine q35,smm=on", "property=secure,value=on", "OVMF_CODE_4M.ms.fd",
+		"file.filename=/a,, b.iso", "usb-storage,drive=medium,removable=on,bootindex=0",
+		"-nic none", "-accel tcg,thread=multi -cpu max", "-smp 3 -m 1024",
+	} {
+		if !strings.Contains(line, want) {
+			t.Errorf("%q is missing in %s", want, line)
+		}
+	}
+	for _, a := range args {
+		if len(a) > 4096 {
+			t.Errorf("an argument of %d bytes", len(a))
+		}
+	}
+	for i, a := range args {
+		if a == "-blockdev" && !strings.Contains(args[i+1], "read-only=on") {
+			t.Errorf("not read-only: %s", args[i+1])
+		}
+	}
+	last := args[slices.Index(args, "type=11,path="+dir+"/oem-2")]
+	b, err := os.ReadFile(strings.TrimPrefix(last, "type=11,path="))
+	if err != nil || string(b) != "last,one" {
+		t.Errorf("the last OEM string is %q, error %v", b, err)
+	}
+}
+
+func TestArgumentsRefuseWhatTheyDoNotKnow(t *testing.T) {
+	for _, cfg := range []Config{{Firmware: "coreboot", As: CD}, {Firmware: BIOS, As: "floppy"}} {
+		if _, err := arguments(cfg, t.TempDir()); err == nil || !strings.HasPrefix(err.Error(), "unknown ") {
+			t.Errorf("%+v: error %v", cfg, err)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"nhos.org/nhos/internal/image/lock"
+	"nhos.org/nhos/internal/image/plan"
+	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/ui"
+)
+
+const (
+	parallelDownloads = 8
+	tries             = 3
+	// stalled is how long a transfer may stand still before it is tried again.
+	stalled = 60 * time.Second
+)
+
+// fetch brings the packages into the store that the missing layers are made from.
+func (b *builder) fetch(ctx context.Context) error {
+	var missing []lock.Package
+	var total int64
+	seen := map[string]bool{}
+	need := func(packages []plan.Package) {
+		for _, p := range packages {
+			if l := b.locked[p.SHA256]; !seen[p.SHA256] && !b.Store.Has(blob(l)) {
+				missing = append(missing, l)
+				total += l.Size
+				seen[p.SHA256] = true
+			}
+		}
+	}
+	for _, l := range b.plan.Layers {
+		if _, err := b.Store.Action(l.Key); err != nil {
+			need(l.Install)
+		}
+	}
+	if !b.plan.Boot.Cached {
+		need(b.plan.Boot.Install)
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	phase := b.Progress.Begin("packages", total)
+	client := &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: parallelDownloads, ResponseHeaderTimeout: stalled, TLSHandshakeTimeout: stalled,
+	}}
+	defer client.CloseIdleConnections()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelDownloads)
+	for _, p := range missing {
+		group.Go(func() error {
+			if err := b.download(ctx, client, p, phase); err != nil {
+				return fmt.Errorf("fetching package %s %s: %w", p.Name, p.Version, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		phase.Fail(err)
+		return err
+	}
+	phase.Done(fmt.Sprintf("%d fetched, %s", len(missing), ui.Bytes(total)))
+	return nil
+}
+
+// download tries a package until it has come whole, or isn't to be had.
+func (b *builder) download(ctx context.Context, client *http.Client, p lock.Package, phase ui.Phase) error {
+	var err error
+	for try := range tries {
+		if try > 0 {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(time.Duration(try) * time.Second):
+			}
+		}
+		var gone bool
+		if gone, err = b.transfer(ctx, client, p, phase); err == nil || gone || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+// transfer fetches a package once. gone says that trying again is of no use.
+func (b *builder) transfer(ctx context.Context, client *http.Client, p lock.Package, phase ui.Phase) (gone bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := time.AfterFunc(stalled, func() { cancel(fmt.Errorf("nothing came for %s", stalled)) })
+	defer watch.Stop()
+
+	uri := b.Mirrors[p.Archive] + p.Filename
+	body, err := open(ctx, client, uri)
+	if err != nil {
+		var status *statusError
+		if errors.As(err, &status) && status.code == http.StatusNotFound {
+			return true, ui.Hint(err, "the archive has moved on: make a new lock with nhos lock, or name a mirror that keeps old packages (--mirror)")
+		}
+		return false, err
+	}
+	defer body.Close()
+	var counted int64
+	_, err = b.Store.Put(io.LimitReader(reader(func(buf []byte) (int, error) {
+		n, err := body.Read(buf)
+		watch.Reset(stalled)
+		counted += int64(n)
+		phase.Add(int64(n))
+		return n, err
+	}), p.Size+1), store.Digest(p.SHA256))
+	if err != nil {
+		phase.Add(-counted)
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return false, fmt.Errorf("%s: %w", uri, err)
+	}
+	return false, nil
+}
+
+// open opens what is at an http, https or file URI.
+func open(ctx context.Context, client *http.Client, uri string) (io.ReadCloser, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return nil, err
+	}
+	if u.Scheme == "file" || u.Scheme == "copy" {
+		f, err := os.Open(u.Path)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, &statusError{uri, http.StatusNotFound}
+		}
+		return f, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		response.Body.Close()
+		return nil, &statusError{uri, response.StatusCode}
+	}
+	return response.Body, nil
+}
+
+// A statusError is a mirror's no.
+type statusError struct {
+	uri  string
+	code int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("%s: %s", e.uri, http.StatusText(e.code)) }
+
+// reader makes a function an io.Reader.
+type reader func([]byte) (int, error)
+
+func (r reader) Read(p []byte) (int, error) { return r(p) }

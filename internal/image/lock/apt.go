@@ -1,0 +1,220 @@
+package lock
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"nhos.org/nhos/internal/image/definition"
+	"nhos.org/nhos/internal/ui"
+)
+
+// An aptWorld is an apt of our own: sources, indexes and an imagined set of installed packages, in one folder. It
+// reads nothing of this machine's apt but its proxies.
+type aptWorld struct {
+	dir string
+}
+
+const aptConf = `Dir "%[1]s";
+Dir::State "state";
+Dir::State::status "%[1]s/status";
+Dir::Cache "cache";
+Dir::Etc "etc";
+Dir::Etc::trusted "/dev/null";
+Dir::Etc::trustedparts "/dev/null";
+Dir::Log "log";
+APT::Architecture "%[2]s";
+APT::Architectures { "%[2]s"; };
+APT::Install-Recommends "false";
+APT::Install-Suggests "false";
+APT::Get::Assume-Yes "true";
+Acquire::Languages "none";
+Acquire::GzipIndexes "false";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
+Acquire::Retries "2";
+Debug::NoLocking "true";
+`
+
+// newAptWorld lays out the folder for this base and these mirrors.
+func newAptWorld(ctx context.Context, dir string, base definition.Base, mirrors Mirrors) (*aptWorld, error) {
+	for _, sub := range []string{"etc/apt.conf.d", "etc/preferences.d", "etc/sources.list.d", "state/lists/partial", "cache/archives/partial", "log"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return nil, fmt.Errorf("setting up apt: %w", err)
+		}
+	}
+	keyring := filepath.Join(base.Dir, base.Keyring)
+	if _, err := os.Stat(keyring); err != nil {
+		keyring = filepath.Join("/usr/share/keyrings", base.Keyring)
+	}
+	if _, err := os.Stat(keyring); err != nil {
+		return nil, ui.Hint(
+			fmt.Errorf("the keyring of base %s is missing: %w", base.Name, err),
+			"install the package that holds it (debian-archive-keyring for Debian), or put it into "+base.Dir)
+	}
+	var sources strings.Builder
+	for _, p := range base.Pockets {
+		fmt.Fprintf(&sources, "deb [arch=%s signed-by=%s] %s %s %s\n", base.Architecture, keyring, mirrors[p.Archive], p.Suite, strings.Join(base.Components, " "))
+	}
+	conf := fmt.Sprintf(aptConf, dir, base.Architecture) + proxies(ctx)
+	err := errors.Join(
+		os.WriteFile(filepath.Join(dir, "etc/sources.list"), []byte(sources.String()), 0o644),
+		os.WriteFile(filepath.Join(dir, "apt.conf"), []byte(conf), 0o644))
+	if err != nil {
+		return nil, fmt.Errorf("setting up apt: %w", err)
+	}
+	return &aptWorld{dir}, nil
+}
+
+// proxies returns the lines of this machine's apt configuration that say how the network is reached.
+func proxies(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "apt-config", "dump", "--format", `%F "%v";%n`, "Acquire::http", "Acquire::https").Output()
+	if err != nil {
+		return ""
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(strings.ToLower(line), "proxy") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// run runs one of apt's programs in this world and returns what it printed. Its error carries apt's own words.
+func (a *aptWorld) run(ctx context.Context, program string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), "APT_CONFIG="+filepath.Join(a.dir, "apt.conf"), "LC_ALL=C.UTF-8")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), &aptError{program + " " + args[0], out.String(), errs.String(), err}
+	}
+	return out.String(), nil
+}
+
+// An aptError is a failed run of apt.
+type aptError struct {
+	what     string
+	out, err string
+	cause    error
+}
+
+func (e *aptError) Unwrap() error { return e.cause }
+
+// Error gives apt's errors, or all that it printed on the error stream when none is marked as one.
+func (e *aptError) Error() string {
+	var said []string
+	for line := range strings.Lines(e.err) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "E: "); ok {
+			said = append(said, text)
+		}
+	}
+	if len(said) == 0 {
+		said = []string{strings.TrimSpace(e.err), e.cause.Error()}
+	}
+	return e.what + ": " + strings.Join(said, "; ")
+}
+
+// update fetches the indexes and checks their signatures.
+func (a *aptWorld) update(ctx context.Context) error {
+	_, err := a.run(ctx, "apt-get", "update", "--error-on=any")
+	var failed *aptError
+	if errors.As(err, &failed) && strings.Contains(failed.err, "NO_PUBKEY") {
+		return ui.Hint(err, "this machine's keyring doesn't know the key: upgrade the package that holds it (debian-archive-keyring for Debian)")
+	}
+	return ui.Hint(err, "is the mirror reachable? --mirror names another one, --lock FILE builds what was locked before")
+}
+
+// candidates reads the indexes: every version of every package, by name and version, and with the archive it is in.
+func (a *aptWorld) candidates(ctx context.Context, mirrors Mirrors) (map[string]Package, error) {
+	out, err := a.run(ctx, "apt-get", "indextargets", "--format", "$(CREATED_BY)|$(REPO_URI)|$(FILENAME)")
+	if err != nil {
+		return nil, fmt.Errorf("reading the package indexes: %w", err)
+	}
+	all := map[string]Package{}
+	for line := range strings.Lines(out) {
+		f := strings.SplitN(strings.TrimSpace(line), "|", 3)
+		if len(f) != 3 || f[0] != "Packages" {
+			continue
+		}
+		archive := "main"
+		if strings.TrimSuffix(f[1], "/")+"/" == mirrors["security"] {
+			archive = "security"
+		}
+		if err := readIndex(f[2], archive, all); err != nil {
+			return nil, fmt.Errorf("reading the package indexes: %w", err)
+		}
+	}
+	return all, nil
+}
+
+func readIndex(file, archive string, all map[string]Package) error {
+	f, err := os.Open(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // an index that the archive lists and that is empty isn't kept
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return readStanzas(f, func(line int, s stanza) error {
+		p, err := newPackage(s)
+		if err != nil {
+			return fmt.Errorf("%s: line %d: %w", file, line, err)
+		}
+		p.Archive = archive
+		if _, known := all[p.ID()]; !known {
+			all[p.ID()] = p
+		}
+		return nil
+	})
+}
+
+// writeStatus makes apt believe that just these packages are installed.
+func (a *aptWorld) writeStatus(installed []Package) error {
+	var b strings.Builder
+	for _, p := range installed {
+		p.index().write(&b)
+		b.WriteString("Status: install ok installed\n\n")
+	}
+	return os.WriteFile(filepath.Join(a.dir, "status"), []byte(b.String()), 0o644)
+}
+
+// A solution is what apt would do.
+type solution struct {
+	install []string // IDs
+	remove  []string // names
+}
+
+var (
+	instLine = regexp.MustCompile(`^Inst ([a-z0-9][a-z0-9+.-]+)(?::[a-z0-9]+)? (?:\[[^]]*\] )?\((\S+) .*\[([a-z0-9]+)\]\)`)
+	remvLine = regexp.MustCompile(`^Remv ([a-z0-9][a-z0-9+.-]+)`)
+)
+
+// solve asks apt what installing add and doing without remove would take. add may hold patterns (apt-patterns(7)).
+func (a *aptWorld) solve(ctx context.Context, add, remove []string) (solution, error) {
+	args := []string{"install", "--simulate", "--no-install-recommends"}
+	args = append(args, add...)
+	for _, name := range remove {
+		args = append(args, name+"-")
+	}
+	out, err := a.run(ctx, "apt-get", args...)
+	if err != nil {
+		return solution{}, err
+	}
+	var s solution
+	for line := range strings.Lines(out) {
+		if m := instLine.FindStringSubmatch(line); m != nil {
+			s.install = append(s.install, m[1]+":"+m[3]+"="+m[2])
+		} else if m := remvLine.FindStringSubmatch(line); m != nil {
+			s.remove = append(s.remove, m[1])
+		}
+	}
+	return s, nil
+}

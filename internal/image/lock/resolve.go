@@ -1,0 +1,194 @@
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+
+	"nhos.org/nhos/internal/image/definition"
+	"nhos.org/nhos/internal/ui"
+)
+
+// Resolve asks apt for the packages of img, each layer on top of the one below it, from the indexes that the mirrors
+// serve now. dir is kept for the next time; nobody else may use it meanwhile.
+//
+// A package that the archive doesn't have, or that can't be had together with the others, is an error that names the
+// line of the definition that asks for it.
+func Resolve(ctx context.Context, img *definition.Image, mirrors Mirrors, dir string) (*Lock, error) {
+	apt, err := newAptWorld(ctx, dir, img.Base, mirrors)
+	if err != nil {
+		return nil, err
+	}
+	if err := apt.update(ctx); err != nil {
+		return nil, fmt.Errorf("fetching the package indexes of %s: %w", img.Base.Suite, err)
+	}
+	steps := []step{
+		{Base, img.BasePackages(), nil},
+		{Medium, img.Base.Medium, nil},
+		{Packages, img.ImagePackages(), img.ImageRemoved()},
+		{Respin, img.RespinPackages(), img.RespinRemoved()},
+	}
+	return apt.remembered(steps, func() (*Lock, error) { return solveAll(ctx, img, mirrors, apt, steps) })
+}
+
+// A step is what one layer asks for.
+type step struct {
+	layer       Layer
+	add, remove []definition.Package
+}
+
+func solveAll(ctx context.Context, img *definition.Image, mirrors Mirrors, apt *aptWorld, steps []step) (*Lock, error) {
+	all, err := apt.candidates(ctx, mirrors)
+	if err != nil {
+		return nil, err
+	}
+	r := resolver{img: img, apt: apt, all: all, lock: &Lock{}}
+	for _, s := range steps {
+		if err := r.layer(ctx, s.layer, s.add, s.remove); err != nil {
+			return nil, fmt.Errorf("choosing the packages of layer %s: %w", s.layer, err)
+		}
+	}
+	r.lock.sort()
+	return r.lock, nil
+}
+
+// A resolver builds a lock from the bottom to the top.
+type resolver struct {
+	img  *definition.Image
+	apt  *aptWorld
+	all  map[string]Package // by ID
+	lock *Lock
+}
+
+// installed are the packages that the layers so far leave in place.
+func (r *resolver) installed() []Package {
+	var in []Package
+	for _, p := range r.lock.Packages {
+		if p.Layer != Medium && p.RemovedIn == "" {
+			in = append(in, p)
+		}
+	}
+	return in
+}
+
+func (r *resolver) layer(ctx context.Context, layer Layer, add, remove []definition.Package) error {
+	if len(add)+len(remove) == 0 {
+		return nil
+	}
+	if err := r.unknown(append(slices.Clone(add), remove...)); err != nil {
+		return err
+	}
+	if err := r.apt.writeStatus(r.installed()); err != nil {
+		return err
+	}
+	names := packageNames(add)
+	if layer == Base {
+		names = append([]string{"?essential"}, names...)
+	}
+	s, err := r.apt.solve(ctx, names, packageNames(remove))
+	if err != nil {
+		return r.explain(err, add)
+	}
+	for _, id := range s.install {
+		p, ok := r.all[id]
+		if !ok {
+			return fmt.Errorf("apt chose %s, which no index lists", id)
+		}
+		p.Layer, p.Wanted = layer, slices.Contains(names, p.Name)
+		r.lock.Packages = append(r.lock.Packages, p)
+	}
+	return r.takeAway(layer, s.remove, remove)
+}
+
+// takeAway notes the packages that a layer removes. One that another definition asks for goes only if it is named.
+func (r *resolver) takeAway(layer Layer, gone []string, asked []definition.Package) error {
+	for _, name := range gone {
+		for i := range r.lock.Packages {
+			p := &r.lock.Packages[i]
+			if p.Name != name || p.Layer == Medium || p.Layer == layer {
+				continue
+			}
+			if named := slices.ContainsFunc(asked, func(a definition.Package) bool { return a.Name == name }); p.Wanted && !named {
+				err := fmt.Errorf("package %q would have to go as well, and another definition asks for it", name)
+				if len(asked) > 0 {
+					err = r.img.ErrorAt(asked[0].Origin, err.Error())
+				}
+				return ui.Hint(err, fmt.Sprintf("add %q to remove: if that is what you want", name))
+			}
+			p.RemovedIn = layer
+		}
+	}
+	return nil
+}
+
+// unknown finds the packages that no index lists.
+func (r *resolver) unknown(wanted []definition.Package) error {
+	names := map[string]bool{}
+	for _, p := range r.all {
+		names[p.Name] = true
+		for provided := range strings.SplitSeq(p.stanza.get("Provides"), ",") {
+			if name := strings.Fields(provided); len(name) > 0 {
+				names[name[0]] = true
+			}
+		}
+	}
+	var errs []error
+	for _, w := range wanted {
+		if names[w.Name] {
+			continue
+		}
+		err := r.img.ErrorAt(w.Origin, fmt.Sprintf("no package %q in %s %s", w.Name, r.img.Base.Distribution, r.img.Base.Suite))
+		errs = append(errs, ui.Hint(err, nearest(w.Name, names)))
+	}
+	return errors.Join(errs...)
+}
+
+// nearest is the hint for a package name that nobody knows.
+func nearest(name string, names map[string]bool) string {
+	best, distance := "", 3
+	for n := range names {
+		if d := levenshtein.ComputeDistance(name, n); d < distance || d == distance && best != "" && n < best {
+			best, distance = n, d
+		}
+	}
+	if best == "" {
+		return "apt-cache search WORD finds packages by what they are for"
+	}
+	return fmt.Sprintf("did you mean %q?", best)
+}
+
+// explain points apt's refusal to the definition's lines that ask for the packages it names.
+func (r *resolver) explain(err error, add []definition.Package) error {
+	var failed *aptError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	_, unmet, found := strings.Cut(failed.out, "The following packages have unmet dependencies:\n")
+	if !found {
+		return err
+	}
+	var errs []error
+	for line := range strings.Lines(unmet) {
+		name, why, ok := strings.Cut(strings.TrimSpace(line), " : ")
+		i := slices.IndexFunc(add, func(p definition.Package) bool { return p.Name == name })
+		if ok && i >= 0 {
+			errs = append(errs, r.img.ErrorAt(add[i].Origin, fmt.Sprintf("package %q can't be installed with the others: %s", name, why)))
+		}
+	}
+	if len(errs) == 0 {
+		return fmt.Errorf("%w: %s", err, strings.Join(strings.Fields(unmet), " "))
+	}
+	return errors.Join(errs...)
+}
+
+func packageNames(packages []definition.Package) []string {
+	var names []string
+	for _, p := range packages {
+		names = append(names, p.Name)
+	}
+	return names
+}

@@ -1,0 +1,178 @@
+// Package media writes a stack of layers out as what a computer boots from.
+//
+// The ISO is hybrid: it boots as a CD and as a USB stick, under BIOS, UEFI, and UEFI with Secure Boot, where firmware
+// starts Debian's signed shim, that the signed GRUB, and that the signed kernel. live-boot stacks the layers that
+// /live/filesystem.module lists, the last line topmost.
+package media
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"nhos.org/nhos/internal/manifest"
+)
+
+// CheckScript is what the initramfs runs to hold the medium against its checksums.
+//
+//go:embed check-medium.sh
+var CheckScript string
+
+// BootScript makes what firmware starts, in a root in which the boot packages lie unpacked. Its argument is the folder
+// that the outputs go to.
+//
+//go:embed boot.sh
+var BootScript string
+
+// BootOutputs are the files that [BootScript] makes.
+var BootOutputs = []string{"efi.img", "eltorito.img", "boot_hybrid.img", "grub.tar"}
+
+// Content is what a medium holds besides its layers.
+type Content struct {
+	Image           string            `json:"image"`
+	Respin          string            `json:"respin,omitempty"`
+	Product         string            `json:"product"`
+	Graphical       bool              `json:"graphical"`
+	Distribution    string            `json:"distribution"`
+	Suite           string            `json:"suite"`
+	Architecture    string            `json:"architecture"`
+	KernelArguments []string          `json:"kernel_arguments"`
+	MenuTimeout     time.Duration     `json:"menu_timeout_ns"`
+	Environment     map[string]string `json:"environment"`
+	Checks          []manifest.Check  `json:"checks"`
+}
+
+// A File is a file of this machine whose bytes are known.
+type File struct {
+	Path   string
+	SHA256 string
+	Size   int64 // bytes
+}
+
+// A Layer is a squashfs with the name that it has on the medium.
+type Layer struct {
+	Name string
+	Key  string
+	File
+}
+
+// Parts are the files that a medium is put together from.
+type Parts struct {
+	Layers         []Layer // the bottom first
+	Kernel, Initrd File
+	Boot           map[string]File // by the names of BootOutputs
+	Date           time.Time       // of every file on the medium, and of the medium
+}
+
+// WriteISO writes the medium to the file out. scratch is an empty folder that it may use.
+func WriteISO(ctx context.Context, c Content, p Parts, scratch, out string) error {
+	tree, err := stage(ctx, c, p, scratch)
+	if err != nil {
+		return fmt.Errorf("putting the medium together: %w", err)
+	}
+	list := filepath.Join(scratch, "paths")
+	if err := os.WriteFile(list, []byte(tree), 0o644); err != nil {
+		return fmt.Errorf("putting the medium together: %w", err)
+	}
+	args := []string{
+		"-as", "mkisofs", "-quiet", "-r", "-J", "-joliet-long", "-V", volume(c), "-o", out,
+		"--modification-date=" + p.Date.UTC().Format("2006010215040500"),
+		"--set_all_file_dates", "set_to_mtime", "-uid", "0", "-gid", "0",
+		"-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info",
+		"--grub2-mbr", p.Boot["boot_hybrid.img"].Path,
+		"-eltorito-alt-boot", "-e", "boot/grub/efi.img", "-no-emul-boot",
+		"-append_partition", "2", "0xef", p.Boot["efi.img"].Path, "-appended_part_as_gpt",
+		"-graft-points", "-path-list", list,
+	}
+	cmd := exec.CommandContext(ctx, "xorriso", args...)
+	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(p.Date.Unix(), 10), "LC_ALL=C.UTF-8", "TZ=UTC")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("writing the medium was interrupted: %w", context.Cause(ctx))
+		}
+		return fmt.Errorf("writing %s with xorriso: %w: %s", out, err, strings.TrimSpace(string(said)))
+	}
+	return nil
+}
+
+// stage writes the medium's small files below scratch and returns xorriso's list: "path on the medium=file" a line.
+func stage(ctx context.Context, c Content, p Parts, scratch string) (string, error) {
+	small := filepath.Join(scratch, "tree")
+	grub := filepath.Join(small, "boot/grub")
+	for _, dir := range []string{grub, filepath.Join(small, ".disk"), filepath.Join(small, "live")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+	}
+	if said, err := exec.CommandContext(ctx, "tar", "-C", grub, "-xf", p.Boot["grub.tar"].Path).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("unpacking GRUB: %w: %s", err, said)
+	}
+	described, err := json.MarshalIndent(describe(c, p), "", "  ")
+	if err != nil {
+		return "", err
+	}
+	var module strings.Builder
+	sums := map[string]string{"live/vmlinuz": p.Kernel.SHA256, "live/initrd.img": p.Initrd.SHA256}
+	paths := map[string]string{"live/vmlinuz": p.Kernel.Path, "live/initrd.img": p.Initrd.Path}
+	for _, l := range p.Layers {
+		fmt.Fprintln(&module, l.Name)
+		sums["live/"+l.Name], paths["live/"+l.Name] = l.SHA256, l.Path
+	}
+	for _, name := range []string{"efi.img", "eltorito.img"} {
+		paths["boot/grub/"+name] = p.Boot[name].Path
+	}
+	// GRUB's core is left out of the checksums: xorriso writes the place of its blocks into it.
+	sums["boot/grub/efi.img"] = p.Boot["efi.img"].SHA256
+	for name, text := range map[string]string{
+		".disk/info":             fmt.Sprintf("%s (%s %s %s)\n", c.Product, c.Distribution, c.Suite, c.Architecture),
+		manifest.Path[1:]:        string(described) + "\n",
+		"boot/grub/grub.cfg":     Menu(c),
+		"live/filesystem.module": module.String(),
+	} {
+		if err := os.WriteFile(filepath.Join(small, name), []byte(text), 0o644); err != nil {
+			return "", err
+		}
+	}
+	if err := checksums(small, sums); err != nil {
+		return "", err
+	}
+	if err := date(small, p.Date); err != nil {
+		return "", err
+	}
+	list := []string{"/=" + small}
+	for name, file := range paths {
+		list = append(list, "/"+name+"="+file)
+	}
+	return sortedLines(list), nil
+}
+
+func describe(c Content, p Parts) manifest.Manifest {
+	m := manifest.Manifest{
+		Version: manifest.Version, Image: c.Image, Respin: c.Respin, Product: c.Product, Graphical: c.Graphical,
+		Checks: c.Checks, Environment: c.Environment,
+	}
+	for _, l := range p.Layers {
+		m.Layers = append(m.Layers, manifest.Layer{Name: l.Name, Key: l.Key, SHA256: l.SHA256, Size: l.Size})
+	}
+	return m
+}
+
+// volume is the medium's label: what ISO 9660 allows of the product's name.
+func volume(c Content) string {
+	var b strings.Builder
+	for _, r := range strings.ToUpper(c.Product) {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			b.WriteRune(r)
+		} else {
+			b.WriteByte('_')
+		}
+	}
+	return b.String()[:min(32, b.Len())]
+}

@@ -1,0 +1,49 @@
+package media
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Menu is GRUB's configuration.
+//
+// A virtual machine whose last SMBIOS OEM string asks for it gets the kernel's console on its serial port too, so that
+// a test sees what happens before anything of ours runs. Nothing else can be asked for in this way.
+func Menu(c Content) string {
+	arguments := strings.Join(append([]string{"boot=live"}, c.KernelArguments...), " ")
+	var b strings.Builder
+	fmt.Fprintf(&b, `# %[1]s: the boot menu
+set timeout=%[2]d
+set default=start
+
+if loadfont unicode; then
+	set gfxmode=auto
+	insmod all_video
+	insmod gfxterm
+	terminal_output gfxterm
+fi
+set menu_color_normal=light-gray/black
+set menu_color_highlight=black/light-gray
+
+insmod smbios
+set console=
+if smbios --type 11 --get-string 4 --set oem; then
+	if [ "$oem" = "nhos:console=ttyS0" ]; then
+		set console="console=tty0 console=ttyS0,115200 plymouth.ignore-serial-consoles"
+	fi
+fi
+`, c.Product, int(c.MenuTimeout.Seconds()))
+	for _, entry := range []struct{ id, title, arguments string }{
+		{"start", "Start " + c.Product, ""},
+		{"check", "Check the medium and start " + c.Product, " nhos.check-medium"},
+		{"ram", "Start " + c.Product + " from RAM", " toram"},
+	} {
+		fmt.Fprintf(&b, `
+menuentry "%s" --id %s {
+	linux /live/vmlinuz %s%s $console
+	initrd /live/initrd.img
+}
+`, entry.title, entry.id, arguments, entry.arguments)
+	}
+	return b.String()
+}

@@ -1,0 +1,127 @@
+package plan
+
+import (
+	_ "embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"nhos.org/nhos/internal/image/definition"
+	"nhos.org/nhos/internal/image/media"
+	"nhos.org/nhos/internal/image/rootfs"
+)
+
+// configure lists what makes the configuration of an image, in order: the files of all parts, the settings, the
+// scripts of all parts.
+func configure(img *definition.Image) ([]rootfs.Op, error) {
+	var ops []rootfs.Op
+	for _, part := range img.Parts {
+		for _, f := range part.Files {
+			ops = append(ops, lay(f))
+		}
+	}
+	ops = append(ops, settings(img)...)
+	values := environment(img)
+	for _, part := range img.Parts {
+		for _, s := range part.Scripts {
+			text, err := os.ReadFile(s.Source)
+			if err != nil {
+				return nil, fmt.Errorf("reading a script of %s %s: %w", part.Kind, part.Name, err)
+			}
+			ops = append(ops, rootfs.Op{
+				Kind: rootfs.Script, SHA256: s.SHA256, Source: s.Source, Environment: mentioned(string(text), values),
+				Why: fmt.Sprintf("script %s of %s %s", s.Name, part.Kind, part.Name),
+			})
+		}
+	}
+	return ops, nil
+}
+
+// lay is the op that lays a file of a definition over the root.
+func lay(f definition.File) rootfs.Op {
+	op := rootfs.Op{Path: f.Path, Mode: f.Mode, Owner: f.Owner, Group: f.Group, Why: fmt.Sprintf("%s (from %s)", f.Path, f.Origin.File)}
+	switch f.Type {
+	case fs.ModeDir:
+		op.Kind, op.Force = rootfs.Dir, f.Stated
+	case fs.ModeSymlink:
+		op.Kind, op.Target = rootfs.Symlink, f.Target
+	default:
+		op.Kind, op.SHA256, op.Source = rootfs.Write, f.SHA256, f.Source
+	}
+	return op
+}
+
+var variable = regexp.MustCompile(`\bNHOS_[A-Z_]+\b`)
+
+// mentioned picks the variables that a script names. It gets no others, so that a setting it doesn't know of can't
+// change what it does, and a respin runs again just the scripts that name a setting of its own.
+func mentioned(script string, values map[string]string) map[string]string {
+	used := map[string]string{}
+	for _, name := range variable.FindAllString(script, -1) {
+		if v, ok := values[name]; ok {
+			used[name] = v
+		}
+	}
+	return used
+}
+
+// initramfs makes the initrd, once, and takes the kernel and it out of the layer: the medium has them as files.
+func initramfs() []rootfs.Op {
+	hook := rootfs.Op{
+		Kind: rootfs.Write, Path: "/etc/initramfs-tools/scripts/live-realpremount/nhos-check-medium", Mode: 0o755, Content: media.CheckScript,
+	}
+	return append([]rootfs.Op{
+		hook,
+		{Kind: rootfs.Remove, Path: "/usr/sbin/update-initramfs"},
+		{Kind: rootfs.Command, Argv: []string{"dpkg-divert", "--local", "--rename", "--quiet", "--remove", "/usr/sbin/update-initramfs"}},
+	}, initramfsAgain()...)
+}
+
+func initramfsAgain() []rootfs.Op {
+	return []rootfs.Op{
+		{Kind: rootfs.Command, Argv: []string{"update-initramfs", "-c", "-k", "all"}, Why: "making the initrd"},
+		{Kind: rootfs.Export, Path: "/boot/vmlinuz-*", Target: KernelOutput, Why: "taking the kernel from /boot (base must add one: linux-image-amd64)"},
+		{Kind: rootfs.Export, Path: "/boot/initrd.img-*", Target: InitrdOutput, Why: "taking the initrd from /boot (base must add initramfs-tools and live-boot)"},
+		{Kind: rootfs.Remove, Path: "/boot/initrd.img-*"},
+	}
+}
+
+// reachesInitramfs says whether one of the ops changes what an initrd is made of.
+func reachesInitramfs(ops []rootfs.Op) bool {
+	return slices.ContainsFunc(ops, func(op rootfs.Op) bool {
+		for _, dir := range []string{"/etc/initramfs-tools/", "/usr/share/initramfs-tools/", "/etc/plymouth/", "/usr/share/plymouth/", "/etc/modprobe.d/", "/etc/default/keyboard"} {
+			if strings.HasPrefix(op.Path, dir) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// difference are the ops that turn the plain image's configuration into the respin's: all of its that the plain image
+// doesn't have just so. A user's other name is a change of the account, not a second one.
+func difference(img, plain *definition.Image, respun, configuration []rootfs.Op) []rootfs.Op {
+	have := map[string]bool{}
+	for _, op := range keyed(configuration) {
+		have[string(digest(op))] = true
+	}
+	adduser := useradd(img.Settings.User)
+	var ops []rootfs.Op
+	for i, op := range keyed(respun) {
+		switch {
+		case have[string(digest(op))]:
+		case slices.Equal(op.Argv, adduser.Argv):
+			ops = append(ops, usermod(plain.Settings.User, img.Settings.User)...)
+		default:
+			ops = append(ops, respun[i])
+		}
+	}
+	return ops
+}
+
+// home is where a user's files are.
+func home(name string) string { return path.Join("/home", name) }
