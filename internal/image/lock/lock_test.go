@@ -126,6 +126,15 @@ broken line
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
+
+	got = readTargets(`Packages|$(ORIGIN)|$(LABEL)|http://archive.example/debian/
+Packages|$(ORIGIN)|$(LABEL)|http://archive.example/debian-security/
+Packages|$(ORIGIN)|$(LABEL)|http://other.example/apt/
+`, "debian")
+	want = Mirrors{"main": "http://archive.example/debian/", "security": "http://archive.example/debian-security/"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("before apt's first update: %s", d)
+	}
 }
 
 func FuzzParse(f *testing.F) {

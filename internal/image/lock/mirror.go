@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"path"
 	"strings"
 
 	"nhos.org/nhos/internal/image/definition"
@@ -47,14 +48,22 @@ func readTargets(out, distribution string) Mirrors {
 	m := Mirrors{}
 	for line := range strings.Lines(out) {
 		f := strings.SplitN(strings.TrimSpace(line), "|", 4)
-		if len(f) != 4 || f[0] != "Packages" || !strings.EqualFold(f[1], distribution) {
+		if len(f) != 4 || f[0] != "Packages" {
 			continue
 		}
+		origin, label := f[1], f[2]
+		if strings.HasPrefix(origin, "$(") {
+			// Before its first update, apt knows no more of an archive than where it is.
+			origin, label = distribution, path.Base(strings.TrimSuffix(f[3], "/"))
+		}
 		archive := "main"
-		if strings.HasSuffix(strings.ToLower(f[2]), "-security") {
+		if strings.EqualFold(label, distribution+"-security") {
 			archive = "security"
-		} else if !strings.EqualFold(f[2], distribution) {
+		} else if !strings.EqualFold(label, distribution) {
 			continue // backports and other labels
+		}
+		if !strings.EqualFold(origin, distribution) {
+			continue
 		}
 		if m[archive] == "" {
 			m[archive] = strings.TrimSuffix(f[3], "/") + "/"

@@ -1,0 +1,124 @@
+//go:build boot || acceptance
+
+package acceptance
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nhos.org/nhos/internal/boottest/scenario"
+)
+
+// TestMini builds images/mini and boots it as CD and stick, under BIOS and with Secure Boot on.
+func TestMini(t *testing.T) {
+	n := shipped(t)
+	iso, _ := n.build("mini")
+	if s := size(t, iso); s > 250e6 {
+		t.Errorf("the ISO has %d bytes; mini is to stay below 250 MB", s)
+	}
+	for _, file := range []string{"mini.lock", "SHA256SUMS"} {
+		size(t, filepath.Join(filepath.Dir(iso), file))
+	}
+	sums := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
+	sums.Dir = filepath.Dir(iso)
+	if out, err := sums.CombinedOutput(); err != nil {
+		t.Errorf("sha256sum: %v\n%s", err, out)
+	}
+
+	again, said := n.build("mini")
+	if again != iso || !strings.Contains(said, "made from the same definition, lock and tools") {
+		t.Errorf("a second build doesn't say that it reuses the medium:\n%s", said)
+	}
+
+	// The same packages by the lock beside the medium, whatever the archive has moved on to.
+	cached := n.plan("mini", "--lock", filepath.Join(filepath.Dir(iso), "mini.lock"))
+	if d := cmp.Diff(map[string]bool{"base": true, "packages": true, "configuration": true}, cached); d != "" {
+		t.Errorf("planned from its own lock: %s", d)
+	}
+
+	t.Run("bios-cd", func(t *testing.T) {
+		n.t = t
+		n.green("mini", "bios", "cd")
+	})
+	t.Run("secureboot-usb", func(t *testing.T) {
+		n.t = t
+		if r := n.green("mini", "secureboot", "usb"); r.Guest == nil || !r.Guest.SecureBoot {
+			t.Errorf("the guest doesn't say that Secure Boot is on: %+v", r.Guest)
+		}
+	})
+}
+
+// TestRespin builds a respin after its image: one thin layer, its own name on the menu, a package more and one less.
+func TestRespin(t *testing.T) {
+	n := provoked(t)
+	plain, _ := n.build("plain")
+	want := map[string]bool{"base": true, "packages": true, "configuration": true, "respin": false}
+	cached := n.plan("ward")
+	if cached["respin"] { // kept from an earlier run on the same store
+		want["respin"] = true
+	}
+	if d := cmp.Diff(want, cached); d != "" {
+		t.Errorf("the respin's plan: %s", d)
+	}
+	respun, _ := n.build("ward")
+	if filepath.Base(respun) != "ward-seven-amd64.iso" {
+		t.Errorf("the medium is called %s", filepath.Base(respun))
+	}
+	if more := size(t, respun) - size(t, plain); more > 5e6 {
+		t.Errorf("the respin's ISO is %d bytes larger than its image's", more)
+	}
+	r := n.green("ward", "uefi", "cd")
+	if r.Manifest.Product != "Ward Seven" || r.Guest.Hostname != "ward7" || r.Guest.OS != "Ward Seven" {
+		t.Errorf("booted %q on host %q as %q", r.Manifest.Product, r.Guest.Hostname, r.Guest.OS)
+	}
+}
+
+// TestRedVerdicts proves that what must turn a verdict red does.
+func TestRedVerdicts(t *testing.T) {
+	n := provoked(t)
+	t.Run("a check that fails", func(t *testing.T) {
+		n.t = t
+		n.build("check-fails")
+		r := n.red("check-fails", "check-fails/moon")
+		for _, c := range r.Checks {
+			if c.Passed == (c.ID == "check-fails/moon") {
+				t.Errorf("check %s: passed is %v\n%s", c.ID, c.Passed, c.Output)
+			}
+			if c.ID == "check-fails/moon" && !strings.Contains(c.Output, "it is made of rock") {
+				t.Errorf("its output is %q", c.Output)
+			}
+		}
+	})
+	t.Run("a unit that fails", func(t *testing.T) {
+		n.t = t
+		n.build("unit-fails")
+		r := n.red("unit-fails", "guest/no-failed-units")
+		for _, c := range r.Checks {
+			if c.ID != "guest/no-failed-units" {
+				continue
+			}
+			for _, word := range []string{"broken.service", "the pump is blocked"} {
+				if !strings.Contains(c.Output, word) {
+					t.Errorf("%q is not in the check's output: %q", word, c.Output)
+				}
+			}
+		}
+	})
+	t.Run("a kernel that panics", func(t *testing.T) {
+		n.t = t
+		n.build("panics")
+		r := n.red("panics", "panic")
+		log, err := os.ReadFile(filepath.Join(n.out, "panics", "boots", r.Name, r.SerialLog))
+		if err != nil || !strings.Contains(string(log), "Kernel panic - not syncing") {
+			t.Errorf("the log doesn't have the panic: %v", err)
+		}
+		if r.Guest != nil || r.Verdict != scenario.Failed {
+			t.Errorf("a guest answered: %+v", r.Guest)
+		}
+	})
+}
