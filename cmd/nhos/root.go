@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -36,12 +37,15 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return ui.Usage(ui.Hint(errors.New("unknown command "+args[0]), "nhos --help lists the commands"))
+				return unknownCommand(c, args[0])
 			}
 			return nil
 		},
+		// Without one, cobra shows the help before it looks at the arguments.
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return ui.Usage(ui.Hint(err, c.CommandPath()+" --help lists the flags"))
@@ -66,6 +70,14 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")
 	return root
+}
+
+func unknownCommand(root *cobra.Command, name string) error {
+	hint := "nhos --help lists the commands"
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean %q?", near[0])
+	}
+	return ui.Usage(ui.Hint(fmt.Errorf("unknown command %q", name), hint))
 }
 
 // defaultStore is the cache that fits the user: a system's for root, who makes layers, else a user's own.

@@ -84,7 +84,9 @@ func (f *flags) medium(arg string) (iso, folder string, err error) {
 		if f.out == "" {
 			folder = filepath.Join("out", folder)
 		}
-		_, err = os.Stat(arg)
+		if _, err = os.Stat(arg); err != nil {
+			err = fmt.Errorf("looking for the medium: %w", err)
+		}
 		return arg, folder, err
 	}
 	out, err := f.outDir(arg)

@@ -55,10 +55,10 @@ func awaitBoot(ctx context.Context, p *port, job Job) (state string, result Chec
 			result.Output = ctx.Err().Error()
 			return state, result
 		case waited > job.StuckLimit:
-			result.Output = fmt.Sprintf("no job of systemd ended for %v; these are left:\n%s", waited.Round(time.Second), jobs)
+			result.Output = fmt.Sprintf("no job of systemd ended for %v, left is %s\n%s", waited.Round(time.Second), summary(jobs), jobs)
 			return state, result
 		case result.Duration > job.BootLimit:
-			result.Output = fmt.Sprintf("still %s after %v; these jobs are left:\n%s", state, job.BootLimit, jobs)
+			result.Output = fmt.Sprintf("still %s after %v, left is %s\n%s", state, job.BootLimit, summary(jobs), jobs)
 			return state, result
 		}
 		select {

@@ -26,7 +26,7 @@ func TestCheckRun(t *testing.T) {
 		"has the settings":        {`echo "$NHOS_PRODUCT"`, true, "A Product"},
 		"has nothing else":        {`echo "$NHOS_LEAK"`, true, ""},
 		"finds system programs":   {`echo "$PATH"`, true, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-		"leaves a process behind": {"sleep 300 & echo started", true, "started"},
+		"leaves a process behind": {"sleep 4712 & echo started", true, "started"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -39,6 +39,9 @@ func TestCheckRun(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 		})
+	}
+	if out, err := exec.Command("pgrep", "-f", "^sleep 4712").Output(); err == nil {
+		t.Errorf("processes live on: %s", out)
 	}
 }
 

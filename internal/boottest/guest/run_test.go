@@ -142,7 +142,7 @@ func TestRunNamesTheJobThatHangs(t *testing.T) {
 	fakeSystem(t, []string{"starting"}, "7 stuck.service start running\n8 multi-user.target start waiting\n", "")
 	begin := time.Now()
 	c := messages(t, Job{BootLimit: time.Hour, StuckLimit: 1500 * time.Millisecond})[KindCheck][0].Check
-	if c.ID != BootFinished || c.Passed || !strings.Contains(c.Output, "stuck.service") {
+	if c.ID != BootFinished || c.Passed || !strings.Contains(c.Output, "left is stuck.service, multi-user.target\n") {
 		t.Errorf("%+v", c)
 	}
 	if took := time.Since(begin); took > 30*time.Second {

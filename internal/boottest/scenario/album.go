@@ -94,12 +94,12 @@ func (a *album) keep(l look, early bool, caption string) error {
 	return nil
 }
 
-// finish keeps the last glance as the last picture.
+// finish keeps the last glance as the last picture, unless the last picture shows the same.
 func (a *album) finish(caption string) error {
 	if a.last.img == nil {
 		return nil
 	}
-	if n := len(a.pictures); n > 0 && a.pictures[n-1].At == a.last.at {
+	if n := len(a.pictures); n > 0 && screen.Difference(a.kept, a.last.img) <= alive {
 		a.pictures[n-1].Caption = caption
 		return nil
 	}

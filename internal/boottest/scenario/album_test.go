@@ -61,6 +61,9 @@ func TestAlbumIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := a.pictures[len(a.pictures)-1]
+	if late := a.pictures[len(a.pictures)-2]; late.At < 300*s {
+		t.Errorf("none between %v and the end", late.At)
+	}
 	if len(a.pictures) > maxPictures || len(a.early) > maxEarly || last.At != 3999*s {
 		t.Errorf("%d pictures, %d early, the last at %v", len(a.pictures), len(a.early), last.At)
 	}

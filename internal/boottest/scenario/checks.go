@@ -102,7 +102,7 @@ func (r *Result) judge() {
 		}
 	}
 	if missing > 0 {
-		r.Reasons = append(r.Reasons, fmt.Sprintf("%d checks of the medium were never run", missing))
+		r.Reasons = append(r.Reasons, fmt.Sprintf("checks of the medium that were never run: %d", missing))
 	}
 	r.Verdict = Passed
 	if len(r.Reasons) > 0 {

@@ -139,7 +139,7 @@ func TestRunOfOwnMediumThatNeverAnswers(t *testing.T) {
 		t.Error(diff)
 	}
 	if r.Verdict != Failed || len(r.Reasons) != 4 || !strings.HasPrefix(r.Reasons[0], "the guest hangs") ||
-		r.Reasons[3] != "1 checks of the medium were never run" {
+		r.Reasons[3] != "checks of the medium that were never run: 1" {
 		t.Errorf("%s: %q", r.Verdict, r.Reasons)
 	}
 }

@@ -137,14 +137,16 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func TestTextOfMenu(t *testing.T) {
-	text, err := Text(t.Context(), picture(t, "menu.png"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The first entry is chosen: dark on a light bar. It has a line of its own.
-	for _, want := range []string{"GNU GRUB", "NHoS Trial\n", "NHoS Trial (safe)", "The highlighted entry will be executed automatically"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q wasn't read in:\n%s", want, text)
+	for _, name := range []string{"menu.png", "menu-uefi.png"} {
+		text, err := Text(t.Context(), picture(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The first entry is chosen: dark on a light bar. It has a line of its own.
+		for _, want := range []string{"GNU GRUB", "NHoS Trial\n", "NHoS Trial (safe)", "The highlighted entry will be executed automatically"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %q wasn't read in:\n%s", name, want, text)
+			}
 		}
 	}
 }

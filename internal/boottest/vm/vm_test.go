@@ -116,6 +116,7 @@ func TestMachineBootsFromUSB(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b = append(b, make([]byte, 8<<20)...) // a BIOS reads no stick of less than a cylinder
 	copy(b, vmtest.Print("Hello from the stick.", nil))
 	copy(b[510:], []byte{0x55, 0xaa})
 	if err := os.WriteFile(medium, b, 0o444); err != nil {

@@ -131,3 +131,10 @@ func (a *Archive) end() {
 	defer a.mu.Unlock()
 	a.running--
 }
+
+// Mend ends all faults.
+func (a *Archive) Mend() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = nil
+}

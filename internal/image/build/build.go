@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,10 +46,13 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 	if r := current(p, o); r != nil {
 		return r, nil
 	}
+	b := newBuilder(p, o)
+	if os.Geteuid() != 0 && !b.complete() {
+		return nil, ui.Hint(errors.New("making layers takes root: it mounts file systems and changes owners"), "run it with sudo")
+	}
 	if err := os.MkdirAll(filepath.Join(o.Out, "logs"), 0o755); err != nil {
 		return nil, fmt.Errorf("making the output folder: %w", err)
 	}
-	b := builder{Options: o, plan: p, locked: byDigest(p.Lock)}
 	if err := b.fetch(ctx); err != nil {
 		return nil, err
 	}
@@ -66,10 +70,27 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 // A builder is one run.
 type builder struct {
 	Options
-	plan    *plan.Plan
-	locked  map[string]lock.Package
-	made    []store.Action // of the layers so far
-	booting store.Action
+	plan     *plan.Plan
+	locked   map[string]lock.Package
+	patience patience
+	made     []store.Action // of the layers so far
+	booting  store.Action
+}
+
+func newBuilder(p *plan.Plan, o Options) *builder {
+	return &builder{Options: o, plan: p, locked: byDigest(p.Lock), patience: patience{stalled: time.Minute, pause: time.Second}}
+}
+
+// complete says whether the store has all that the medium is put together from.
+func (b *builder) complete() bool {
+	keys := []store.Digest{b.plan.Boot.Key}
+	for _, l := range b.plan.Layers {
+		keys = append(keys, l.Key)
+	}
+	return !slices.ContainsFunc(keys, func(key store.Digest) bool {
+		_, err := b.Store.Action(key)
+		return err != nil
+	})
 }
 
 func byDigest(l *lock.Lock) map[string]lock.Package {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,9 +22,13 @@ import (
 const (
 	parallelDownloads = 8
 	tries             = 3
-	// stalled is how long a transfer may stand still before it is tried again.
-	stalled = 60 * time.Second
 )
+
+// A patience is how long a download waits.
+type patience struct {
+	stalled time.Duration // how long a transfer may stand still before it is tried again
+	pause   time.Duration // between the first and the second try; between the second and the third it is twice that
+}
 
 // fetch brings the packages into the store that the missing layers are made from.
 func (b *builder) fetch(ctx context.Context) error {
@@ -52,7 +57,7 @@ func (b *builder) fetch(ctx context.Context) error {
 	}
 	phase := b.Progress.Begin("packages", total)
 	client := &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: parallelDownloads, ResponseHeaderTimeout: stalled, TLSHandshakeTimeout: stalled,
+		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: parallelDownloads, TLSHandshakeTimeout: b.patience.stalled,
 	}}
 	defer client.CloseIdleConnections()
 	group, ctx := errgroup.WithContext(ctx)
@@ -81,7 +86,7 @@ func (b *builder) download(ctx context.Context, client *http.Client, p lock.Pack
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
-			case <-time.After(time.Duration(try) * time.Second):
+			case <-time.After(time.Duration(try) * b.patience.pause):
 			}
 		}
 		var gone bool
@@ -96,36 +101,53 @@ func (b *builder) download(ctx context.Context, client *http.Client, p lock.Pack
 func (b *builder) transfer(ctx context.Context, client *http.Client, p lock.Package, phase ui.Phase) (gone bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := time.AfterFunc(stalled, func() { cancel(fmt.Errorf("nothing came for %s", stalled)) })
+	stalled := b.patience.stalled
+	watch := time.AfterFunc(stalled, func() { cancel(fmt.Errorf("nothing came for %s", ui.Duration(stalled))) })
 	defer watch.Stop()
 
-	uri := b.Mirrors[p.Archive] + p.Filename
+	uri := b.Mirrors[p.Archive] + (&url.URL{Path: p.Filename}).EscapedPath()
 	body, err := open(ctx, client, uri)
 	if err != nil {
 		var status *statusError
 		if errors.As(err, &status) && status.code == http.StatusNotFound {
 			return true, ui.Hint(err, "the archive has moved on: make a new lock with nhos lock, or name a mirror that keeps old packages (--mirror)")
 		}
-		return false, err
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("%s: %w", uri, cause)
+		}
+		return false, ui.Hint(err, unreachable)
 	}
 	defer body.Close()
 	var counted int64
+	var cut error // why the body ended early
 	_, err = b.Store.Put(io.LimitReader(reader(func(buf []byte) (int, error) {
 		n, err := body.Read(buf)
 		watch.Reset(stalled)
 		counted += int64(n)
 		phase.Add(int64(n))
+		if err != nil && err != io.EOF {
+			cut = err
+		}
 		return n, err
 	}), p.Size+1), store.Digest(p.SHA256))
-	if err != nil {
-		phase.Add(-counted)
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return false, fmt.Errorf("%s: %w", uri, err)
+	if err == nil {
+		return false, nil
 	}
-	return false, nil
+	phase.Add(-counted)
+	var here *fs.PathError
+	switch {
+	case context.Cause(ctx) != nil:
+		return false, ui.Hint(fmt.Errorf("%s: %w", uri, context.Cause(ctx)), unreachable)
+	case cut != nil:
+		return false, ui.Hint(fmt.Errorf("%s: %w", uri, cut), unreachable)
+	case errors.As(err, &here):
+		return true, err // the store's file system
+	}
+	return false, ui.Hint(fmt.Errorf("%s: %w", uri, err), "the mirror has other bytes under this name than those that were locked: "+
+		"--mirror names another one, nhos lock makes a new lock")
 }
+
+const unreachable = "is the mirror reachable? --mirror names another one; what has come so far stays in the store"
 
 // open opens what is at an http, https or file URI.
 func open(ctx context.Context, client *http.Client, uri string) (io.ReadCloser, error) {

@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/ui"
@@ -38,6 +40,8 @@ Acquire::Languages "none";
 Acquire::GzipIndexes "false";
 Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 Acquire::Retries "2";
+Acquire::http::Proxy::127.0.0.1 "DIRECT";
+Acquire::http::Proxy::localhost "DIRECT";
 Debug::NoLocking "true";
 `
 
@@ -92,7 +96,11 @@ func (a *aptWorld) run(ctx context.Context, program string, args ...string) (str
 	cmd.Env = append(os.Environ(), "APT_CONFIG="+filepath.Join(a.dir, "apt.conf"), "LC_ALL=C.UTF-8")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.WaitDelay = 5 * time.Second // apt's own children may outlive it for a moment
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return "", fmt.Errorf("%s %s was interrupted: %w", program, args[0], context.Cause(ctx))
+		}
 		return out.String(), &aptError{program + " " + args[0], out.String(), errs.String(), err}
 	}
 	return out.String(), nil
@@ -107,11 +115,17 @@ type aptError struct {
 
 func (e *aptError) Unwrap() error { return e.cause }
 
-// Error gives apt's errors, or all that it printed on the error stream when none is marked as one.
+// Error gives apt's errors and what it has against a signature, or all that it printed on the error stream when
+// nothing is marked as such.
 func (e *aptError) Error() string {
 	var said []string
 	for line := range strings.Lines(e.err) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "E: "); ok {
+		line = strings.TrimSpace(line)
+		text, isError := strings.CutPrefix(line, "E: ")
+		if !isError && strings.HasPrefix(line, "W: GPG error: ") {
+			text, isError = line[len("W: "):], true
+		}
+		if isError && !strings.HasPrefix(text, "Some index files failed to download.") {
 			said = append(said, text)
 		}
 	}
@@ -125,10 +139,43 @@ func (e *aptError) Error() string {
 func (a *aptWorld) update(ctx context.Context) error {
 	_, err := a.run(ctx, "apt-get", "update", "--error-on=any")
 	var failed *aptError
-	if errors.As(err, &failed) && strings.Contains(failed.err, "NO_PUBKEY") {
-		return ui.Hint(err, "this machine's keyring doesn't know the key: upgrade the package that holds it (debian-archive-keyring for Debian)")
+	if !errors.As(err, &failed) {
+		return err
+	}
+	for _, r := range remedies {
+		if slices.ContainsFunc(r.signs, func(sign string) bool { return strings.Contains(failed.err, sign) }) {
+			return ui.Hint(err, r.hint)
+		}
 	}
 	return ui.Hint(err, "is the mirror reachable? --mirror names another one, --lock FILE builds what was locked before")
+}
+
+// remedies are what to do when apt says one of these (apt's messages are those of LC_ALL=C.UTF-8; from version 3 on it
+// asks sqv instead of gpgv).
+var remedies = []struct {
+	signs []string
+	hint  string
+}{
+	{
+		[]string{"NO_PUBKEY", "Missing key"},
+		"this machine's keyring doesn't know the key: upgrade the package that holds it (debian-archive-keyring for Debian)",
+	},
+	{
+		[]string{" is expired (", " is not valid yet ("},
+		"either the mirror is out of date or this machine's clock is: --mirror names another mirror",
+	},
+	{
+		[]string{"BADSIG", " is not signed.", "signature verification failed", "signatures were invalid"},
+		"what came isn't what the archive signed, so nothing of it is used: --mirror names another mirror",
+	},
+	{
+		[]string{"Hash Sum mismatch", "File has unexpected size"},
+		"the mirror may be in the middle of an update: try again in a few minutes, or name another one with --mirror",
+	},
+	{
+		[]string{" have a Release file.", " has a Release file."},
+		"is the mirror's address right? --mirror names another one, --lock FILE builds what was locked before",
+	},
 }
 
 // candidates reads the indexes: every version of every package, by name and version, and with the archive it is in.

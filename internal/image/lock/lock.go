@@ -230,16 +230,22 @@ func (l *Lock) Provides(name string, in ...Layer) bool {
 		if !slices.Contains(in, p.Layer) || p.RemovedIn != "" && slices.Contains(in, p.RemovedIn) {
 			return false
 		}
-		if p.Name == name {
-			return true
-		}
-		for provided := range strings.SplitSeq(p.stanza.get("Provides"), ",") {
-			if f := strings.Fields(provided); len(f) > 0 && f[0] == name {
-				return true
-			}
-		}
-		return false
+		return p.Name == name || p.provides(name)
 	})
+}
+
+// provides says whether the package provides name, in whatever version.
+func (p Package) provides(name string) bool { return slices.Contains(p.provided(), name) }
+
+// provided are the names that the package provides besides its own.
+func (p Package) provided() []string {
+	var names []string
+	for one := range strings.SplitSeq(p.stanza.get("Provides"), ",") {
+		if f := strings.Fields(one); len(f) > 0 {
+			names = append(names, f[0])
+		}
+	}
+	return names
 }
 
 // Index returns the stanza of a repository that holds the package at filename.

@@ -46,7 +46,7 @@ func solveAll(ctx context.Context, img *definition.Image, mirrors Mirrors, apt *
 	if err != nil {
 		return nil, err
 	}
-	r := resolver{img: img, apt: apt, all: all, lock: &Lock{}}
+	r := resolver{img: img, apt: apt, all: all, lock: &Lock{}, named: map[string]bool{}}
 	for _, s := range steps {
 		if err := r.layer(ctx, s.layer, s.add, s.remove); err != nil {
 			return nil, fmt.Errorf("choosing the packages of layer %s: %w", s.layer, err)
@@ -62,6 +62,8 @@ type resolver struct {
 	apt  *aptWorld
 	all  map[string]Package // by ID
 	lock *Lock
+	// named are the packages that the layers so far ask for, also where a layer below has them anyway.
+	named map[string]bool
 }
 
 // installed are the packages that the layers so far leave in place.
@@ -98,26 +100,54 @@ func (r *resolver) layer(ctx context.Context, layer Layer, add, remove []definit
 		if !ok {
 			return fmt.Errorf("apt chose %s, which no index lists", id)
 		}
-		p.Layer, p.Wanted = layer, slices.Contains(names, p.Name)
+		p.Layer, p.Wanted = layer, slices.ContainsFunc(names, func(name string) bool { return r.answers(p, name) })
 		r.lock.Packages = append(r.lock.Packages, p)
 	}
-	return r.takeAway(layer, s.remove, remove)
+	if err := r.takeAway(ctx, layer, s.remove, add, remove); err != nil {
+		return err
+	}
+	for _, name := range names {
+		r.named[name] = true
+	}
+	return nil
+}
+
+// answers says whether p is what a definition means by name: the package itself, or one that provides it where no
+// package is called so.
+func (r *resolver) answers(p Package, name string) bool {
+	if p.Name == name {
+		return true
+	}
+	return p.provides(name) && len(r.providers(name)) > 0
+}
+
+// providers are the names of the packages that provide name, sorted; none if a package has the name itself.
+func (r *resolver) providers(name string) []string {
+	var names []string
+	for _, p := range r.all {
+		if p.Name == name {
+			return nil
+		}
+		if p.provides(name) {
+			names = append(names, p.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // takeAway notes the packages that a layer removes. One that another definition asks for goes only if it is named.
-func (r *resolver) takeAway(layer Layer, gone []string, asked []definition.Package) error {
+func (r *resolver) takeAway(ctx context.Context, layer Layer, gone []string, add, remove []definition.Package) error {
 	for _, name := range gone {
 		for i := range r.lock.Packages {
 			p := &r.lock.Packages[i]
-			if p.Name != name || p.Layer == Medium || p.Layer == layer {
+			if p.Name != name || p.Layer == Medium || p.Layer == layer || p.RemovedIn != "" {
 				continue
 			}
-			if named := slices.ContainsFunc(asked, func(a definition.Package) bool { return a.Name == name }); p.Wanted && !named {
-				err := fmt.Errorf("package %q would have to go as well, and another definition asks for it", name)
-				if len(asked) > 0 {
-					err = r.img.ErrorAt(asked[0].Origin, err.Error())
-				}
-				return ui.Hint(err, fmt.Sprintf("add %q to remove: if that is what you want", name))
+			named := slices.ContainsFunc(remove, func(a definition.Package) bool { return a.Name == name })
+			if (p.Wanted || r.named[name]) && !named {
+				message := fmt.Sprintf("package %q would have to go as well, and another definition asks for it", name)
+				return ui.Hint(r.img.ErrorAt(r.culprit(ctx, name, add, remove), message), fmt.Sprintf("add %q to remove: if that is what you want", name))
 			}
 			p.RemovedIn = layer
 		}
@@ -125,15 +155,31 @@ func (r *resolver) takeAway(layer Layer, gone []string, asked []definition.Packa
 	return nil
 }
 
+// culprit finds the line of a layer's definitions that takes away a package which it doesn't name. Where only several
+// lines together do, it is the first one.
+func (r *resolver) culprit(ctx context.Context, gone string, add, remove []definition.Package) definition.Origin {
+	for i, asked := range slices.Concat(remove, add) {
+		var s solution
+		var err error
+		if i < len(remove) {
+			s, err = r.apt.solve(ctx, nil, []string{asked.Name})
+		} else {
+			s, err = r.apt.solve(ctx, []string{asked.Name}, nil)
+		}
+		if err == nil && slices.Contains(s.remove, gone) {
+			return asked.Origin
+		}
+	}
+	return slices.Concat(remove, add)[0].Origin
+}
+
 // unknown finds the packages that no index lists.
 func (r *resolver) unknown(wanted []definition.Package) error {
 	names := map[string]bool{}
 	for _, p := range r.all {
 		names[p.Name] = true
-		for provided := range strings.SplitSeq(p.stanza.get("Provides"), ",") {
-			if name := strings.Fields(provided); len(name) > 0 {
-				names[name[0]] = true
-			}
+		for _, provided := range p.provided() {
+			names[provided] = true
 		}
 	}
 	var errs []error
@@ -167,11 +213,20 @@ func (r *resolver) explain(err error, add []definition.Package) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
+	var errs []error
 	_, unmet, found := strings.Cut(failed.out, "The following packages have unmet dependencies:\n")
 	if !found {
-		return err
+		for _, p := range add {
+			if providers := r.providers(p.Name); len(providers) > 1 && strings.Contains(failed.err, "'"+p.Name+"'") {
+				err := r.img.ErrorAt(p.Origin, fmt.Sprintf("several packages are a %q", p.Name))
+				errs = append(errs, ui.Hint(err, "name one of "+strings.Join(providers, ", ")))
+			}
+		}
+		if len(errs) == 0 {
+			return err
+		}
+		return errors.Join(errs...)
 	}
-	var errs []error
 	for line := range strings.Lines(unmet) {
 		name, why, ok := strings.Cut(strings.TrimSpace(line), " : ")
 		i := slices.IndexFunc(add, func(p definition.Package) bool { return p.Name == name })

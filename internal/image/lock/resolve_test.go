@@ -1,11 +1,7 @@
 package lock_test
 
 import (
-
-
 	"fmt"
-
-
 
 	"strings"
 	"testing"
@@ -32,10 +28,17 @@ Version: 2.1
 Archive: security
 
 Package: kernel
-Depends: libc (>= 2.0)
+Depends: libc (>= 2.0), modules
 Recommends: firmware
 
 Package: firmware
+
+Package: modules
+
+Package: few-modules
+Provides: modules
+Conflicts: modules
+Replaces: modules
 
 Package: shim
 Depends: shim-parts
@@ -160,6 +163,7 @@ packages:
 	image := `base essentials:amd64=1.0 main
 base kernel:amd64=1.0 main wanted
 base libc:amd64=2.1 security
+base modules:amd64=1.0 main
 packages browser:amd64=1.0 main wanted
 packages fonts:all=1.0 main
 packages toolkit:amd64=1:3.4+dfsg-1 main
@@ -170,9 +174,9 @@ medium shim-parts:amd64=1.0 main
 		t.Errorf("image (-want +got)\n%s", diff)
 	}
 	_, err := d.lock(t, "ward")
-	if want := `nhos: error: choosing the packages of layer respin: respins/ward/respin.yaml:6:13: package "browser" would have to go as well, and another definition asks for it
-     6 |   remove: [fonts]
-       |             ^
+	if want := `nhos: error: choosing the packages of layer respin: respins/ward/respin.yaml:5:12: package "browser" would have to go as well, and another definition asks for it
+     5 |   remove: [fonts]
+       |            ^
 hint: add "browser" to remove: if that is what you want
 `; err == nil || printed(err) != want {
 		t.Errorf("what the browser depends on was removed:\n%v", printed(err))
@@ -192,9 +196,31 @@ packages:
 	}
 }
 
+// TestARespinKeepsWhatItsImageAsksFor covers a package that the base has anyway, and a respin's addition that drives it
+// out.
+func TestARespinKeepsWhatItsImageAsksFor(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, plain+`    - modules
+-- respins/ward/respin.yaml --
+description: A desk with few modules
+image: desk
+packages:
+  add: [office, few-modules]
+`)
+	_, err := d.lock(t, "ward")
+	if want := `nhos: error: choosing the packages of layer respin: respins/ward/respin.yaml:4:17: package "modules" would have to go as well, and another definition asks for it
+     4 |   add: [office, few-modules]
+       |                 ^
+hint: add "modules" to remove: if that is what you want
+`; err == nil || printed(err) != want {
+		t.Errorf("Resolve = %v", printed(err))
+	}
+}
+
 func TestRemovedPackagesAreNotChosen(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, plain+`  remove: [fonts]
+	d := newDesk(t, plain+`
+  remove: [fonts]
 -- images/still.yaml --
 description: A desk without the base's kernel
 base: test
@@ -217,6 +243,7 @@ packages:
 	if diff := cmp.Diff(`base essentials:amd64=1.0 main
 base kernel:amd64=1.0 main wanted removed-in-packages
 base libc:amd64=2.1 security
+base modules:amd64=1.0 main
 respin kernel:amd64=1.0 main wanted
 medium shim:amd64=1.0 main wanted
 medium shim-parts:amd64=1.0 main
@@ -263,7 +290,7 @@ nhos: error: choosing the packages of layer packages: images/desk.yaml:5:12: no 
 hint: did you mean "adverts"?
 `},
 		"two that conflict": {"  add: [notes, pencil]", `
-nhos: error: choosing the packages of layer packages: images/desk.yaml:5:16: package "pencil" can't be installed with the others: Conflicts: notes
+nhos: error: choosing the packages of layer packages: images/desk.yaml:5:16: package "pencil" can't be installed with the others: Conflicts: notes but 1.0 is to be installed
      5 |   add: [notes, pencil]
        |                ^
 `},

@@ -8,7 +8,7 @@ grep -qw nhos.check-medium /proc/cmdline || exit 0
 
 say() {
 	for out in /dev/tty1 /dev/console; do
-		printf '%s\n' "$*" 2>/dev/null >"$out"
+		printf '%s\n' "$@" 2>/dev/null >"$out"
 	done
 }
 
@@ -26,8 +26,10 @@ cd /
 if [ -n "$damaged" ] || [ ! -s /run/live/medium/sha256sum.txt ]; then
 	say "" "This medium is damaged and was not started:$damaged" \
 		"Write it again, or use another one. The computer stops in 60 seconds."
-	sleep 60
-	poweroff -f
+	while :; do
+		sleep 60
+		poweroff -f
+	done
 fi
 say "The medium is good. Starting."
 : >/run/nhos-medium-checked

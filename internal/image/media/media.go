@@ -81,10 +81,10 @@ func WriteISO(ctx context.Context, c Content, p Parts, scratch, out string) erro
 	if err := os.WriteFile(list, []byte(tree), 0o644); err != nil {
 		return fmt.Errorf("putting the medium together: %w", err)
 	}
+	date := p.Date.UTC().Format("2006010215040500")
 	args := []string{
 		"-as", "mkisofs", "-quiet", "-r", "-J", "-joliet-long", "-V", volume(c), "-o", out,
-		"--modification-date=" + p.Date.UTC().Format("2006010215040500"),
-		"--set_all_file_dates", "set_to_mtime", "-uid", "0", "-gid", "0",
+		"--modification-date=" + date, "--set_all_file_dates", date, "-uid", "0", "-gid", "0", "-file-mode", "0444", "-dir-mode", "0555",
 		"-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info",
 		"--grub2-mbr", p.Boot["boot_hybrid.img"].Path,
 		"-eltorito-alt-boot", "-e", "boot/grub/efi.img", "-no-emul-boot",

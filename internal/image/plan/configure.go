@@ -102,18 +102,28 @@ func reachesInitramfs(ops []rootfs.Op) bool {
 	})
 }
 
-// difference are the ops that turn the plain image's configuration into the respin's: all of its that the plain image
-// doesn't have just so. A user's other name is a change of the account, not a second one.
+// difference are the ops that turn the plain image's configuration into the respin's: the files that end up otherwise,
+// and the commands and scripts that the plain image doesn't run just so, or less often. A user's other name is a change
+// of the account, not a second one.
 func difference(img, plain *definition.Image, respun, configuration []rootfs.Op) []rootfs.Op {
-	have := map[string]bool{}
+	before, after := lastOf(configuration), lastOf(respun)
+	ran := map[string]int{}
 	for _, op := range keyed(configuration) {
-		have[string(digest(op))] = true
+		if !lays(op) {
+			ran[string(digest(op))]++
+		}
 	}
 	adduser := useradd(img.Settings.User)
 	var ops []rootfs.Op
 	for i, op := range keyed(respun) {
+		key := string(digest(op))
 		switch {
-		case have[string(digest(op))]:
+		case lays(op):
+			if last := after[op.Path]; last.index == i && before[op.Path].key != key {
+				ops = append(ops, respun[i])
+			}
+		case ran[key] > 0:
+			ran[key]--
 		case slices.Equal(op.Argv, adduser.Argv):
 			ops = append(ops, usermod(plain.Settings.User, img.Settings.User)...)
 		default:
@@ -121,6 +131,27 @@ func difference(img, plain *definition.Image, respun, configuration []rootfs.Op)
 		}
 	}
 	return ops
+}
+
+// lays says whether the op alone decides what is at its path.
+func lays(op rootfs.Op) bool {
+	return op.Kind == rootfs.Write || op.Kind == rootfs.Dir || op.Kind == rootfs.Symlink || op.Kind == rootfs.Remove
+}
+
+// lastOf finds the ops that have the last word about each path.
+func lastOf(ops []rootfs.Op) map[string]lastOp {
+	last := map[string]lastOp{}
+	for i, op := range keyed(ops) {
+		if lays(op) {
+			last[op.Path] = lastOp{i, string(digest(op))}
+		}
+	}
+	return last
+}
+
+type lastOp struct {
+	index int
+	key   string
 }
 
 // home is where a user's files are.

@@ -53,11 +53,13 @@ func settings(img *definition.Image) []rootfs.Op {
 			rootfs.Op{Kind: rootfs.Command, Argv: []string{"locale-gen"}, Environment: map[string]string{"NHOS_LOCALE": s.Locale.Value}})
 	}
 	ops = append(ops, useradd(s.User))
+	const autologin = "/etc/systemd/system/getty@tty1.service.d/autologin.conf"
 	if s.User.Autologin.Value {
-		ops = append(ops, text("/etc/systemd/system/getty@tty1.service.d/autologin.conf",
+		return append(ops, text(autologin,
 			"[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin "+s.User.Name.Value+" --noclear --nohints - $TERM\n"))
 	}
-	return ops
+	// Said in so many words, so that a respin can take back what its image allows.
+	return append(ops, rootfs.Op{Kind: rootfs.Remove, Path: autologin})
 }
 
 // builtInLocale needs no package: the C library has it.

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"nhos.org/nhos/internal/image/archivetest"
+	"nhos.org/nhos/internal/image/rootfs"
+)
+
+var update = flag.Bool("update", false, "write what the scripts compare with anew")
+
+func TestMain(m *testing.M) {
+	rootfs.Init()
+	testscript.Main(m, map[string]func(){"nhos": main})
+}
+
+// TestScripts runs the examples of testdata/script. Each begins in a folder with the definitions of
+// testdata/definitions, and with the files that it brings itself; NHOS_MIRROR is an archive of testdata/packages.
+//
+// Besides testscript's own commands there is "exits CODE PROGRAM...", for an exit code that isn't only not 0.
+func TestScripts(t *testing.T) {
+	packages, err := os.ReadFile("testdata/packages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := archivetest.New(t, string(packages))
+	key, err := os.ReadFile(archive.Keyring())
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		UpdateScripts:      *update,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("NHOS_MIRROR", archive.Mirror())
+			e.Setenv("NHOS_STORE", filepath.Join(e.WorkDir, ".store"))
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("LC_ALL", "C.UTF-8")
+			return errors.Join(lay("testdata/definitions", e.WorkDir), os.WriteFile(filepath.Join(e.WorkDir, "bases/test/test.gpg"), key, 0o644))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
+// lay copies a folder into another one, without the files that are there already.
+func lay(from, to string) error {
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, name)
+		if e.IsDir() {
+			return os.MkdirAll(target, 0o755)
+		}
+		if _, err := os.Stat(target); err == nil {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, text, info.Mode())
+	})
+}
+
+func exits(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARGUMENT...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, not %d", got, want)
+	}
+}
