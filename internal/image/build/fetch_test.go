@@ -76,7 +76,7 @@ func newBuilding(t *testing.T, paragraphs, definitions string) (*builder, *archi
 	}
 	recorder := ui.NewRecorder(ui.NewProgress(io.Discard, ui.Silent))
 	b := newBuilder(p, Options{Store: s, Mirrors: mirrors, Out: t.TempDir(), Progress: recorder})
-	b.patience = patience{stalled: 300 * time.Millisecond, pause: time.Millisecond}
+	b.patience = patience{stalled: time.Second, pause: time.Millisecond}
 	return b, a, recorder
 }
 
@@ -178,12 +178,12 @@ func TestFetchInParallel(t *testing.T) {
 		names = append(names, fmt.Sprintf("leaf%d", i))
 	}
 	b, a, _ := newBuilding(t, many, strings.Replace(desk, "[tea", "["+strings.Join(names, ", ")+", tea", 1))
-	a.Slow(50 * time.Millisecond)
+	a.Slow(100 * time.Millisecond)
 	if err := b.fetch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if most := a.MostAtOnce(); most != parallelDownloads {
-		t.Errorf("%d packages were on their way at once, not %d", most, parallelDownloads)
+	if most := a.MostAtOnce(); most != 8 {
+		t.Errorf("%d packages were on their way at once, not 8", most)
 	}
 }
 
@@ -230,8 +230,8 @@ func TestFetchGivesUp(t *testing.T) {
 		"truncated": {archivetest.Truncated, 3, "its SHA-256 is ", other},
 		"altered":   {archivetest.Altered, 3, "its SHA-256 is ", other},
 		"dropped":   {archivetest.Dropped, 3, "unexpected EOF", reach},
-		"stalled":   {archivetest.Stalled, 3, "nothing came for 0.3 s", reach},
-		"silent":    {archivetest.Silent, 3, "nothing came for 0.3 s", reach},
+		"stalled":   {archivetest.Stalled, 3, "nothing came for 1.0 s", reach},
+		"silent":    {archivetest.Silent, 3, "nothing came for 1.0 s", reach},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,7 +41,7 @@ func (a *aptWorld) remembered(steps []step, solve func() (*Lock, error)) (*Lock,
 }
 
 // solverVersion is raised when the same steps on the same indexes are to give another lock.
-const solverVersion = "1"
+const solverVersion = "2"
 
 // key digests all that apt's choice depends on: the signed indexes, which name the digests of the others, and what is
 // asked for.

@@ -2,7 +2,6 @@ package lock_test
 
 import (
 	"fmt"
-
 	"strings"
 	"testing"
 

@@ -84,7 +84,7 @@ func WriteISO(ctx context.Context, c Content, p Parts, scratch, out string) erro
 	date := p.Date.UTC().Format("2006010215040500")
 	args := []string{
 		"-as", "mkisofs", "-quiet", "-r", "-J", "-joliet-long", "-V", volume(c), "-o", out,
-		"--modification-date=" + date, "--set_all_file_dates", date, "-uid", "0", "-gid", "0", "-file-mode", "0444", "-dir-mode", "0555",
+		"--modification-date=" + date, "--set_all_file_dates", date, "-uid", "0", "-gid", "0", "-file-mode", "0444",
 		"-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info",
 		"--grub2-mbr", p.Boot["boot_hybrid.img"].Path,
 		"-eltorito-alt-boot", "-e", "boot/grub/efi.img", "-no-emul-boot",
@@ -141,9 +141,6 @@ func stage(ctx context.Context, c Content, p Parts, scratch string) (string, err
 		}
 	}
 	if err := checksums(small, sums); err != nil {
-		return "", err
-	}
-	if err := date(small, p.Date); err != nil {
 		return "", err
 	}
 	list := []string{"/=" + small}

@@ -156,7 +156,7 @@ func TestAMediumBoots(t *testing.T) {
 	for _, want := range []string{
 		`(?m)^System area summary: MBR .*grub2-mbr .*GPT$`,
 		`(?m)^GPT type GUID      :   2  28732ac11ff8d211ba4b00a0c93ec93b$`, // an EFI system partition (UEFI specification, 5.3.3)
-		`(?m)^GPT start and size :   2 +[0-9]+ +512$`,                  // blocks of 512 bytes: all of efi.img
+		`(?m)^GPT start and size :   2 +[0-9]+ +512$`,                      // blocks of 512 bytes: all of efi.img
 	} {
 		if !regexp.MustCompile(want).MatchString(area) {
 			t.Errorf("no %s in\n%s", want, area)

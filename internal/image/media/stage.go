@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // checksums writes sha256sum.txt: the files below dir and those in known, by path on the medium.
@@ -43,23 +42,6 @@ func checksums(dir string, known map[string]string) error {
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[66:], b[66:]) })
 	return os.WriteFile(filepath.Join(dir, "sha256sum.txt"), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
-}
-
-// date gives everything below dir the same time and modes that don't depend on the umask.
-func date(dir string, at time.Time) error {
-	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		mode := fs.FileMode(0o644)
-		if e.IsDir() {
-			mode = 0o755
-		}
-		if err := os.Chmod(path, mode); err != nil {
-			return err
-		}
-		return os.Chtimes(path, at, at)
-	})
 }
 
 func sortedLines(lines []string) string {

@@ -16,6 +16,7 @@ import (
 	"nhos.org/nhos/internal/image/archivetest"
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/lock"
+	"nhos.org/nhos/internal/image/media"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
@@ -165,7 +166,12 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, id+".json", strings.ReplaceAll(string(text), dir, "DEFINITIONS")+"\n")
+		check, err := json.Marshal(media.CheckScript)
+		if err != nil {
+			t.Fatal(err)
+		}
+		short := strings.NewReplacer(dir, "DEFINITIONS", string(check), `"THE TEXT OF check-medium.sh"`)
+		golden(t, id+".json", short.Replace(string(text))+"\n")
 	}
 }
 
@@ -319,7 +325,7 @@ func respinOps(t *testing.T, w world) string {
 	for _, op := range last.Ops[:len(last.Ops)-len(rootfs.CleanUp())] {
 		words := append([]string{string(op.Kind), op.Path, op.Target}, op.Argv...)
 		if op.Kind == rootfs.Script {
-			words = append(words, op.Why)
+			words = []string{op.Why}
 		}
 		if strings.Count(op.Content, "\n") == 1 {
 			words = append(words, strings.TrimSpace(op.Content))
@@ -330,7 +336,7 @@ func respinOps(t *testing.T, w world) string {
 }
 
 func TestWhatARespinDoes(t *testing.T) {
-	const product = "write /etc/os-release\nwrite /etc/issue\nscript script 10-fold of feature paper"
+	const product = "write /etc/os-release\nwrite /etc/issue\nscript 10-fold of feature paper"
 	const motd = "write /etc/motd\n"
 	for name, c := range map[string]struct {
 		edit []string
@@ -345,22 +351,22 @@ func TestWhatARespinDoes(t *testing.T) {
 			[]string{"ods_code: RX1", "ods_code: RX1\nsettings: {user: {name: nurse}}"},
 			motd + "write /etc/os-release\nwrite /etc/issue\ncommand groupmod --new-name nurse clerk\n" +
 				"command usermod --comment A clerk --groups audio --login nurse --home /home/nurse --move-home clerk\n" +
-				"write /etc/systemd/system/getty@tty1.service.d/autologin.conf\nscript script 10-fold of feature paper",
+				"write /etc/systemd/system/getty@tty1.service.d/autologin.conf\nscript 10-fold of feature paper",
 		},
 		"a user of the same name with another full one": {
 			[]string{"ods_code: RX1", "ods_code: RX1\nsettings: {user: {full_name: A nurse, groups: [video]}}"},
 			motd + "write /etc/os-release\nwrite /etc/issue\ncommand usermod --comment A nurse --groups audio,video clerk\n" +
-				"script script 10-fold of feature paper",
+				"script 10-fold of feature paper",
 		},
 		"no autologin where the image has it": {
 			[]string{"ods_code: RX1", "ods_code: RX1\nsettings: {user: {autologin: false}}"},
 			motd + "write /etc/os-release\nwrite /etc/issue\nremove /etc/systemd/system/getty@tty1.service.d/autologin.conf\n" +
-				"script script 10-fold of feature paper",
+				"script 10-fold of feature paper",
 		},
 		"another locale": {
 			[]string{"ods_code: RX1", "ods_code: RX1\nsettings: {locale: cy_GB.UTF-8}"},
 			motd + "write /etc/os-release\nwrite /etc/issue\nwrite /etc/locale.conf LANG=cy_GB.UTF-8\nwrite /etc/locale.gen cy_GB.UTF-8 UTF-8\n" +
-				"command locale-gen\nscript script 10-fold of feature paper",
+				"command locale-gen\nscript 10-fold of feature paper",
 		},
 		"a file as it was before a later feature changed it": {
 			[]string{
@@ -371,7 +377,7 @@ func TestWhatARespinDoes(t *testing.T) {
 		},
 		"a script that a feature has as well": {
 			[]string{"-- respins/ward/files/etc/motd --\nWelcome to the ward.\n", "-- respins/ward/scripts/50-cut --\n#!/bin/sh\ncut\n"},
-			product + "\nscript script 50-cut of respin ward",
+			product + "\nscript 50-cut of respin ward",
 		},
 		"something that the initrd is made from": {
 			[]string{"respins/ward/files/etc/motd", "respins/ward/files/etc/modprobe.d/ward.conf"},
