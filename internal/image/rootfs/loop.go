@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -34,7 +35,7 @@ func mountSquashfs(file, dir string) error {
 		config := unix.LoopConfig{Fd: uint32(backing.Fd())}
 		config.Info.Flags = unix.LO_FLAGS_READ_ONLY | unix.LO_FLAGS_AUTOCLEAR
 		err = unix.IoctlLoopConfigure(int(loop.Fd()), &config)
-		if err == unix.EBUSY {
+		if errors.Is(err, unix.EBUSY) {
 			loop.Close()
 			continue
 		}

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -239,7 +240,7 @@ func command(argv []string, environment map[string]string) (string, error) {
 	// A daemon that the command leaves behind keeps its output open; it isn't waited for, and ends with the step.
 	cmd.WaitDelay = daemonGrace
 	err := cmd.Run()
-	if err == exec.ErrWaitDelay {
+	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil
 	}
 	return end.String(), err

@@ -84,7 +84,9 @@ func printed(t *testing.T, line string) string {
 func TestOpsChangeTheUpperLayerAlone(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "sources")
 	run(t, "mkdir", source)
-	os.WriteFile(source+"/notice", []byte("from a file"), 0o600)
+	if err := os.WriteFile(source+"/notice", []byte("from a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s := newStep(t, lower(t),
 		Op{Kind: Write, Path: "/etc/new/secret", Content: "hush", Mode: 0o640, Owner: "porter", Group: "porters"},
 		Op{Kind: Write, Path: "/etc/notice", Source: "/run/in/notice", Mode: 0o4755},

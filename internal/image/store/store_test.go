@@ -99,8 +99,9 @@ func TestAnActionWhoseBlobIsGoneIsMissing(t *testing.T) {
 	if _, err := s.Action(key); !errors.Is(err, ErrMissing) {
 		t.Errorf("its blob is gone: %v", err)
 	}
-	os.Chmod(s.actionPath(key), 0o644)
-	os.WriteFile(s.actionPath(key), []byte("{"), 0o644)
+	if err := errors.Join(os.Chmod(s.actionPath(key), 0o644), os.WriteFile(s.actionPath(key), []byte("{"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.Action(key); !errors.Is(err, ErrMissing) {
 		t.Errorf("its note is cut short: %v", err)
 	}
@@ -122,7 +123,9 @@ func TestOpenSweepsWhatADeadProcessLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	os.WriteFile(filepath.Join(dead.Dir, "half a layer"), nil, 0o644)
+	if err := os.WriteFile(filepath.Join(dead.Dir, "half a layer"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	dead.lock.Close() // what the kernel does for a process that was killed
 
 	if _, err := Open(s.Dir()); err != nil {
