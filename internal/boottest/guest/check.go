@@ -13,8 +13,16 @@ import (
 	"nhos.org/nhos/internal/manifest"
 )
 
-// retryInterval is the pause between two tries of a check.
-const retryInterval = time.Second
+// The pause between two tries of a check is retryInterval, or longer after a try that took its time: what is waited for
+// needs the machine more than the waiting does.
+const (
+	retryInterval = time.Second
+	retryLongest  = 5 * time.Second
+)
+
+func pause(tried time.Duration) time.Duration {
+	return min(max(retryInterval, 4*tried), retryLongest)
+}
 
 // check tries one check until it passes or its time is over.
 func check(ctx context.Context, c manifest.Check, env []string) Check {
@@ -22,15 +30,17 @@ func check(ctx context.Context, c manifest.Check, env []string) Check {
 	begin := time.Now()
 	for {
 		result.Tries++
+		tried := time.Now()
 		said, err := try(ctx, c, env)
+		wait := pause(time.Since(tried))
 		result.Passed, result.Output = err == nil, join(said, err)
 		result.Duration = time.Since(begin)
-		if result.Passed || ctx.Err() != nil || result.Duration+retryInterval > c.Within {
+		if result.Passed || ctx.Err() != nil || result.Duration+wait > c.Within {
 			return result
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(retryInterval):
+		case <-time.After(wait):
 		}
 	}
 }
