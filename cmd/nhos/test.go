@@ -20,7 +20,7 @@ func newTest(f *flags) *cobra.Command {
 	var firmwares, attachments []string
 	var memory int
 	var timeout time.Duration
-	var accelerator string
+	var accelerator, entry string
 	c := &cobra.Command{
 		Use: "test IMAGE|FILE.iso", GroupID: "test", Short: "Boot a medium in a virtual machine and run its checks",
 		Long: `test boots the medium, which stays as it is, runs the checks that it carries, takes pictures, and writes a report.
@@ -43,7 +43,7 @@ An ISO that nhos didn't build is booted too; what such a guest can't be asked is
 				return fmt.Errorf("finding this program: %w", err)
 			}
 			r := boottest.Request{Folder: folder, Options: scenario.Options{
-				Medium: medium, Memory: memory, Timeout: timeout, Accelerator: accelerator, NHOS: self, Progress: progress,
+				Medium: medium, Entry: entry, Memory: memory, Timeout: timeout, Accelerator: accelerator, NHOS: self, Progress: progress,
 			}}
 			for _, name := range firmwares {
 				r.Firmwares = append(r.Firmwares, vm.Firmware(name))
@@ -71,6 +71,7 @@ An ISO that nhos didn't build is booted too; what such a guest can't be asked is
 	}
 	c.Flags().StringSliceVar(&firmwares, "firmware", []string{"secureboot"}, "bios, uefi or secureboot; several with commas")
 	c.Flags().StringSliceVar(&attachments, "as", []string{"usb"}, "cd or usb; several with commas")
+	c.Flags().StringVar(&entry, "entry", "", "`entry` of the boot menu: start, check or ram (default: the one that starts by itself)")
 	c.Flags().IntVar(&memory, "memory", vm.DefaultMemory, "memory of the guest in `MiB`")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "`time` that a boot and its checks may take (default 5m with KVM, 20m without)")
 	c.Flags().StringVar(&accelerator, "accelerator", "", "kvm or tcg (default: kvm if a kernel boots with it)")

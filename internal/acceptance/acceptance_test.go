@@ -3,6 +3,7 @@
 package acceptance
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,4 +54,41 @@ func TestHSCNI(t *testing.T) {
 		t.Errorf("the medium is called %s", filepath.Base(respun))
 	}
 	n.green("hscni", "uefi", "cd", "--memory", "4096")
+}
+
+// TestMenu starts the other entries of the boot menu: a good medium starts after its check, a damaged one doesn't.
+func TestMenu(t *testing.T) {
+	n := shipped(t)
+	iso, _ := n.build("mini")
+	t.Run("check", func(t *testing.T) {
+		n.t = t
+		r := n.green("mini", "bios", "cd", "--entry", "check")
+		if log := n.serial("mini", r); !strings.Contains(log, "The medium is good. Starting.") {
+			t.Errorf("the check didn't run:\n%s", log)
+		}
+	})
+	t.Run("ram", func(t *testing.T) {
+		n.t = t
+		n.green("mini", "uefi", "usb", "--entry", "ram")
+	})
+	t.Run("damaged", func(t *testing.T) {
+		n.t = t
+		medium, err := os.ReadFile(iso)
+		if err != nil {
+			t.Fatal(err)
+		}
+		medium[len(medium)/2] ^= 1 // in the base layer, which takes up most of the medium
+		damaged := filepath.Join(n.out, "damaged.iso")
+		if err := os.WriteFile(damaged, medium, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, all, code := n.call("test", damaged, "--firmware", "bios", "--as", "cd", "--entry", "check")
+		if code != 3 {
+			t.Errorf("exit code %d:\n%s", code, all)
+		}
+		log, err := os.ReadFile(filepath.Join(n.out, "damaged", "boots", "bios-cd-check", "serial.log"))
+		if err != nil || !strings.Contains(string(log), "This medium is damaged and was not started: live/10-base.squashfs") {
+			t.Errorf("the log doesn't say so: %v\n%s", err, log)
+		}
+	})
 }

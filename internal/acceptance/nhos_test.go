@@ -15,6 +15,7 @@ import (
 
 	"nhos.org/nhos/internal/boottest/report"
 	"nhos.org/nhos/internal/boottest/scenario"
+	"nhos.org/nhos/internal/boottest/vm"
 )
 
 // repository is the folder that holds images/ and features/.
@@ -113,9 +114,14 @@ func (n nhos) boot(id, firmware, as string, args ...string) (scenario.Result, in
 	if err != nil {
 		n.t.Fatalf("%v\n%s", err, all)
 	}
-	i := slices.IndexFunc(runs, func(r report.Run) bool { return r.Result.Name == firmware+"-"+as })
+	entry := ""
+	if i := slices.Index(args, "--entry"); i >= 0 {
+		entry = args[i+1]
+	}
+	name := scenario.RunName(vm.Firmware(firmware), vm.Attachment(as), entry)
+	i := slices.IndexFunc(runs, func(r report.Run) bool { return r.Result.Name == name })
 	if i < 0 {
-		n.t.Fatalf("no result of %s-%s:\n%s", firmware, as, all)
+		n.t.Fatalf("no result of %s:\n%s", name, all)
 	}
 	for _, file := range []string{report.PageName, report.JUnitName} {
 		if info, err := os.Stat(filepath.Join(n.out, id, file)); err != nil || info.Size() == 0 {
@@ -162,6 +168,16 @@ func (n nhos) red(id, words string, args ...string) scenario.Result {
 		n.t.Errorf("no last picture or no log: %d pictures, log %q", len(r.Pictures), r.SerialLog)
 	}
 	return r
+}
+
+// serial is what the guest of a result wrote to its serial port.
+func (n nhos) serial(id string, r scenario.Result) string {
+	n.t.Helper()
+	log, err := os.ReadFile(filepath.Join(n.out, id, "boots", r.Name, r.SerialLog))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return string(log)
 }
 
 func passed(r scenario.Result, id string) bool {

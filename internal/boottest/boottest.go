@@ -29,7 +29,7 @@ func Run(ctx context.Context, r Request) ([]report.Run, error) {
 		for _, as := range r.Attachments {
 			o := r.Options
 			o.Firmware, o.As = firmware, as
-			o.Dir = filepath.Join(r.Folder, "boots", fmt.Sprintf("%s-%s", firmware, as))
+			o.Dir = filepath.Join(r.Folder, "boots", scenario.RunName(firmware, as, o.Entry))
 			result, err := scenario.Run(ctx, o)
 			if err != nil {
 				return runs, fmt.Errorf("booting %s as %s under %s: %w", o.Medium, as, firmware, err)

@@ -19,9 +19,11 @@ type Manifest struct {
 	Respin  string `json:"respin,omitempty"`
 	Product string `json:"product"`
 	// Graphical says that a screen in graphics mode is what the image ends its boot with.
-	Graphical bool    `json:"graphical"`
-	Layers    []Layer `json:"layers"`
-	Checks    []Check `json:"checks"`
+	Graphical bool `json:"graphical"`
+	// Menu names the entries of the boot menu, from the top: "start" is the one that starts by itself.
+	Menu   []string `json:"menu"`
+	Layers []Layer  `json:"layers"`
+	Checks []Check  `json:"checks"`
 	// Environment is what every check's command finds in its environment: the settings of the definition as
 	// NHOS_PRODUCT, NHOS_HOSTNAME and so on (docs/features.md lists them).
 	Environment map[string]string `json:"environment"`

@@ -18,7 +18,7 @@ import (
 const serialConsole = "nhos:console=ttyS0"
 
 // boot lets the medium boot until all is seen, and leaves no machine behind.
-func boot(ctx context.Context, o Options, m *manifest.Manifest, a vm.Accelerator, l limits) (*watch, *album, error) {
+func boot(ctx context.Context, o Options, m *manifest.Manifest, entry int, a vm.Accelerator, l limits) (*watch, *album, error) {
 	disk := filepath.Join(o.Dir, jobDisk)
 	if err := writeJobDisk(ctx, o, m, l, disk); err != nil {
 		return nil, nil, err
@@ -32,6 +32,7 @@ func boot(ctx context.Context, o Options, m *manifest.Manifest, a vm.Accelerator
 		album:    &album{dir: o.Dir},
 		progress: o.Progress,
 		graphics: m != nil && m.Graphical,
+		entry:    entry,
 		lines:    make(chan string, 256),
 		messages: make(chan guest.Message, 256),
 	}

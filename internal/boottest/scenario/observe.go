@@ -25,6 +25,7 @@ type observer struct {
 	album    *album
 	progress ui.Progress
 	graphics bool // the medium ends its boot in graphics mode
+	entry    int  // of the boot menu that is to be started; 0 is left to the menu
 
 	lines    chan string
 	messages chan guest.Message
@@ -100,8 +101,29 @@ func (o *observer) look(ctx context.Context) error {
 		}
 	}
 	s.read = o.isRead
+	if o.entry > 0 && o.early() && !o.pressed && !s.blank {
+		if err := o.choose(ctx, l); err != nil {
+			return err
+		}
+	}
 	o.watch.tick(l.at, s)
 	return nil
+}
+
+// choose starts the wanted entry when the screen shows the menu.
+func (o *observer) choose(ctx context.Context, l look) error {
+	text, err := screen.Text(ctx, l.png)
+	if err != nil || !menu.MatchString(text) {
+		return err
+	}
+	o.pressed = true
+	o.watch.event(l.at, "entry of the boot menu chosen")
+	for range o.entry {
+		if err := o.machine.SendKey(ctx, "down"); err != nil {
+			return err
+		}
+	}
+	return o.machine.SendKey(ctx, "ret")
 }
 
 // readScreen reads a screen that stands still: it may show how the boot died, or a menu that waits for somebody.

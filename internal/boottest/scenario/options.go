@@ -17,8 +17,9 @@ type Options struct {
 	Medium   string // path of the ISO
 	Firmware vm.Firmware
 	As       vm.Attachment
-	Memory   int // MiB; 0 is vm.DefaultMemory
-	CPUs     int // 0 is vm.DefaultCPUs
+	Entry    string // of the boot menu, one that the medium's manifest names; "" lets the menu choose
+	Memory   int    // MiB; 0 is vm.DefaultMemory
+	CPUs     int    // 0 is vm.DefaultCPUs
 	// Dir is the folder of this run. What an earlier run left in it is removed; a folder with anything else in it is
 	// refused.
 	Dir      string

@@ -18,14 +18,15 @@ const (
 // A Result is all that one boot of a medium showed. It is written as result.json into the folder of its run, next to
 // the files that it names; every path in it is relative to that folder.
 type Result struct {
-	Name        string             `json:"name"`     // FIRMWARE-AS: "bios-cd"
-	Medium      string             `json:"medium"`   // file name
-	SHA256      string             `json:"sha256"`   // of the medium
-	Size        int64              `json:"size"`     // of the medium, bytes
-	Manifest    *manifest.Manifest `json:"manifest"` // nil for a medium that NHoS didn't build
-	Firmware    string             `json:"firmware"` // bios, uefi, secureboot
-	As          string             `json:"as"`       // cd, usb
-	Memory      int                `json:"memory"`   // MiB
+	Name        string             `json:"name"`            // FIRMWARE-AS or FIRMWARE-AS-ENTRY: "bios-cd"
+	Medium      string             `json:"medium"`          // file name
+	SHA256      string             `json:"sha256"`          // of the medium
+	Size        int64              `json:"size"`            // of the medium, bytes
+	Manifest    *manifest.Manifest `json:"manifest"`        // nil for a medium that NHoS didn't build
+	Firmware    string             `json:"firmware"`        // bios, uefi, secureboot
+	As          string             `json:"as"`              // cd, usb
+	Entry       string             `json:"entry,omitempty"` // of the boot menu, where one was chosen
+	Memory      int                `json:"memory"`          // MiB
 	CPUs        int                `json:"cpus"`
 	QEMU        string             `json:"qemu"` // version
 	Accelerator Accelerator        `json:"accelerator"`

@@ -15,11 +15,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
 
 	"nhos.org/nhos/internal/boottest/vm"
+	"nhos.org/nhos/internal/manifest"
 )
 
 // Run boots a medium and returns what it showed. A medium that fails its test is a Result with the verdict [Failed],
@@ -33,7 +36,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	r := Result{
-		Name:   string(o.Firmware) + "-" + string(o.As),
+		Name: RunName(o.Firmware, o.As, o.Entry), Entry: o.Entry,
 		Medium: filepath.Base(o.Medium), Firmware: string(o.Firmware), As: string(o.As), Memory: o.Memory, CPUs: o.CPUs,
 		SerialLog: serialFile,
 	}
@@ -44,6 +47,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	if r.Manifest, err = ReadManifest(o.Medium); err != nil {
+		return Result{}, err
+	}
+	entry, err := menuEntry(r.Manifest, o.Entry)
+	if err != nil {
 		return Result{}, err
 	}
 	accelerator, err := accelerate(ctx, o)
@@ -58,7 +65,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 
 	phase := o.Progress.Begin("booting "+r.Name+" ("+accelerator.Name+")", 0)
 	r.Started = time.Now()
-	w, a, err := boot(ctx, o, r.Manifest, accelerator, l)
+	w, a, err := boot(ctx, o, r.Manifest, entry, accelerator, l)
 	if err != nil {
 		phase.Fail(err)
 		return Result{}, err
@@ -70,6 +77,30 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	phase.Done(string(r.Verdict))
 	return r, r.write(o.Dir)
+}
+
+// RunName is what a boot is called: "bios-cd", or "bios-cd-check" where an entry of the menu is chosen.
+func RunName(firmware vm.Firmware, as vm.Attachment, entry string) string {
+	name := string(firmware) + "-" + string(as)
+	if entry != "" {
+		name += "-" + entry
+	}
+	return name
+}
+
+// menuEntry is the place of an entry in the medium's menu, counted from 0.
+func menuEntry(m *manifest.Manifest, entry string) (int, error) {
+	if entry == "" {
+		return 0, nil
+	}
+	if m == nil {
+		return 0, fmt.Errorf("choosing entry %q of the menu: only media that nhos built say what their menus hold", entry)
+	}
+	i := slices.Index(m.Menu, entry)
+	if i < 0 {
+		return 0, fmt.Errorf("the medium's menu has no entry %q; it has %s", entry, strings.Join(m.Menu, ", "))
+	}
+	return i, nil
 }
 
 // accelerate finds out how to run the guest.

@@ -155,6 +155,9 @@ func describe(c Content, p Parts) manifest.Manifest {
 		Version: manifest.Version, Image: c.Image, Respin: c.Respin, Product: c.Product, Graphical: c.Graphical,
 		Checks: c.Checks, Environment: c.Environment,
 	}
+	for _, e := range entries {
+		m.Menu = append(m.Menu, e.id)
+	}
 	for _, l := range p.Layers {
 		m.Layers = append(m.Layers, manifest.Layer{Name: l.Name, Key: l.Key, SHA256: l.SHA256, Size: l.Size})
 	}

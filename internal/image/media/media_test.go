@@ -211,7 +211,7 @@ func TestWhatIsOnAMedium(t *testing.T) {
 	}
 	want := manifest.Manifest{
 		Version: manifest.Version, Image: "desk", Respin: "ward", Product: "Ward Desk 7", Graphical: true,
-		Checks: content().Checks, Environment: content().Environment,
+		Menu: []string{"start", "check", "ram"}, Checks: content().Checks, Environment: content().Environment,
 	}
 	for _, l := range p.Layers {
 		want.Layers = append(want.Layers, manifest.Layer{Name: l.Name, Key: l.Key, SHA256: l.SHA256, Size: l.Size})

@@ -5,6 +5,13 @@ import (
 	"strings"
 )
 
+// entries are those of the boot menu, from the top. A title has a place for the product's name.
+var entries = []struct{ id, title, arguments string }{
+	{"start", "Start %s", ""},
+	{"check", "Check the medium and start %s", " nhos.check-medium"},
+	{"ram", "Start %s from RAM", " toram"},
+}
+
 // Menu is GRUB's configuration.
 //
 // A virtual machine whose last SMBIOS OEM string asks for it gets the kernel's console on its serial port too, so that
@@ -33,17 +40,13 @@ if smbios --type 11 --get-string 4 --set oem; then
 	fi
 fi
 `, c.Product, int(c.MenuTimeout.Seconds()))
-	for _, entry := range []struct{ id, title, arguments string }{
-		{"start", "Start " + c.Product, ""},
-		{"check", "Check the medium and start " + c.Product, " nhos.check-medium"},
-		{"ram", "Start " + c.Product + " from RAM", " toram"},
-	} {
+	for _, entry := range entries {
 		fmt.Fprintf(&b, `
 menuentry "%s" --id %s {
 	linux /live/vmlinuz %s%s $console
 	initrd /live/initrd.img
 }
-`, entry.title, entry.id, arguments, entry.arguments)
+`, fmt.Sprintf(entry.title, c.Product), entry.id, arguments, entry.arguments)
 	}
 	return b.String()
 }

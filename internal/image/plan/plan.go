@@ -221,8 +221,9 @@ func (p *Plan) medium(img *definition.Image, tools map[string]string) {
 			Layers  []store.Digest
 			Boot    store.Digest
 			Content media.Content
+			Menu    string
 			Tools   map[string]string
-		}{stepVersion, keys, p.Boot.Key, c, tools}),
+		}{stepVersion, keys, p.Boot.Key, c, media.Menu(c), tools}),
 	}
 }
 
