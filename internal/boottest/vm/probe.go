@@ -31,7 +31,8 @@ func (a Accelerator) arguments() []string {
 	// Both halve the time to a login (docs/testing.md). A store into memory that held translated code is slow, one for
 	// each iteration of the instruction: without ERMS and FSRM the kernel clears pages by eight bytes at a time, not by
 	// one; and a small buffer is emptied now and then, so that pages which held the initrd's programs become fast again.
-	return []string{"-accel", "tcg,thread=multi,tb-size=128", "-cpu", "max,-erms,-fsrm"}
+	// AVX2 goes because QEMU 7.2 gets its gather instructions wrong: programs that draw by LLVM crash in them.
+	return []string{"-accel", "tcg,thread=multi,tb-size=128", "-cpu", "max,-erms,-fsrm,-avx2"}
 }
 
 // probeLimit is how long a kernel may take until it looks for its root. With a KVM that works it takes about a second.
