@@ -118,6 +118,10 @@ func (o *observer) choose(ctx context.Context, l look) error {
 	}
 	o.pressed = true
 	o.watch.event(l.at, "entry of the boot menu chosen")
+	// The menu goes before it has stood still for long enough to become a picture by itself.
+	if err := o.album.keep(l, true, ""); err != nil {
+		return err
+	}
 	for range o.entry {
 		if err := o.machine.SendKey(ctx, "down"); err != nil {
 			return err
