@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"nhos.org/nhos/internal/boottest"
 	"nhos.org/nhos/internal/boottest/scenario"
 	"nhos.org/nhos/internal/boottest/vm"
+	"nhos.org/nhos/internal/image"
 	"nhos.org/nhos/internal/image/build"
 	"nhos.org/nhos/internal/ui"
 )
@@ -38,6 +40,9 @@ An ISO that nhos didn't build is booted too; what such a guest can't be asked is
 			}
 			progress := f.progress(os.Stderr)
 			defer progress.Close()
+			if f.outdated(c.Context(), args[0], progress) {
+				progress.Note("note: the definition or the tools have changed since this medium was built; nhos build " + args[0] + " makes it anew")
+			}
 			self, err := os.Executable()
 			if err != nil {
 				return fmt.Errorf("finding this program: %w", err)
@@ -76,6 +81,23 @@ An ISO that nhos didn't build is booted too; what such a guest can't be asked is
 	c.Flags().DurationVar(&timeout, "timeout", 0, "`time` that a boot and its checks may take (default 5m with KVM, 20m without)")
 	c.Flags().StringVar(&accelerator, "accelerator", "", "kvm or tcg (default: kvm if a kernel boots with it)")
 	return c
+}
+
+// outdated says whether an argument means an image whose medium is no longer what a build would make.
+func (f *flags) outdated(ctx context.Context, arg string, progress ui.Progress) bool {
+	if strings.HasSuffix(arg, ".iso") {
+		return false
+	}
+	out, err := f.outDir(arg)
+	if err != nil {
+		return false
+	}
+	built, err := build.Load(out)
+	if err != nil {
+		return false
+	}
+	r, err := f.request(arg, "", progress)
+	return err == nil && image.Outdated(ctx, r, built)
 }
 
 // medium finds the ISO that an argument means, and the folder for what testing it gives.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"nhos.org/nhos/internal/image/build"
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/lock"
 	"nhos.org/nhos/internal/image/plan"
@@ -89,6 +90,13 @@ func Plan(ctx context.Context, r Request) (*plan.Plan, lock.Mirrors, error) {
 	}
 	p, err := plan.New(img, plain, l, tools, r.Store)
 	return p, mirrors, err
+}
+
+// Outdated says whether a medium isn't what its definition and the tools would give now, from the packages of its lock.
+func Outdated(ctx context.Context, r Request, built *build.Result) bool {
+	r.LockFile = filepath.Join(built.Dir, built.Lock)
+	p, _, err := Plan(ctx, r)
+	return err != nil || p.Medium.Key != built.Key
 }
 
 // tools asks the programs that make layers and media for their versions.
