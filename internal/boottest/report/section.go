@@ -74,12 +74,17 @@ func newSection(run Run, id string) section {
 	return s
 }
 
-// way says how the medium was booted: "UEFI, as a USB stick".
+// way says how the medium was booted: "UEFI, as a USB stick", and which entry of the menu was chosen, if one was.
 func way(r scenario.Result) string {
+	firmware := firmwareName(r.Firmware)
 	if r.Firmware == "secureboot" {
-		return "Secure Boot, as a " + mediumName(r.As)
+		firmware = "Secure Boot"
 	}
-	return firmwareName(r.Firmware) + ", as a " + mediumName(r.As)
+	how := firmware + ", as a " + mediumName(r.As)
+	if r.Entry != "" {
+		how += ", menu entry " + readable(r.Entry)
+	}
+	return how
 }
 
 func firmwareName(firmware string) string {
