@@ -18,18 +18,20 @@ const (
 // A Result is all that one boot of a medium showed. It is written as result.json into the folder of its run, next to
 // the files that it names; every path in it is relative to that folder.
 type Result struct {
-	Name        string             `json:"name"`            // FIRMWARE-AS or FIRMWARE-AS-ENTRY: "bios-cd"
-	Medium      string             `json:"medium"`          // file name
-	SHA256      string             `json:"sha256"`          // of the medium
-	Size        int64              `json:"size"`            // of the medium, bytes
-	Manifest    *manifest.Manifest `json:"manifest"`        // nil for a medium that NHoS didn't build
-	Firmware    string             `json:"firmware"`        // bios, uefi, secureboot
-	As          string             `json:"as"`              // cd, usb
-	Entry       string             `json:"entry,omitempty"` // of the boot menu, where one was chosen
-	Memory      int                `json:"memory"`          // MiB
-	CPUs        int                `json:"cpus"`
-	QEMU        string             `json:"qemu"` // version
-	Accelerator Accelerator        `json:"accelerator"`
+	Name     string             `json:"name"`            // FIRMWARE-AS or FIRMWARE-AS-ENTRY: "bios-cd"
+	Medium   string             `json:"medium"`          // file name
+	SHA256   string             `json:"sha256"`          // of the medium
+	Size     int64              `json:"size"`            // of the medium, bytes
+	Manifest *manifest.Manifest `json:"manifest"`        // nil for a medium that NHoS didn't build
+	Firmware string             `json:"firmware"`        // bios, uefi, secureboot
+	As       string             `json:"as"`              // cd, usb
+	Entry    string             `json:"entry,omitempty"` // of the boot menu, where one was chosen
+	// Scenario is the name of the script that was played, "" for a plain boot with the medium's checks.
+	Scenario    string      `json:"scenario,omitempty"`
+	Memory      int         `json:"memory"` // MiB
+	CPUs        int         `json:"cpus"`
+	QEMU        string      `json:"qemu"` // version
+	Accelerator Accelerator `json:"accelerator"`
 
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration_ns"`
@@ -43,6 +45,8 @@ type Result struct {
 	Timeline []Event   `json:"timeline"`
 	Pictures []Picture `json:"pictures"`
 	Checks   []Check   `json:"checks"`
+	// Steps are what a scenario's script did, in order.
+	Steps []Step `json:"steps,omitempty"`
 
 	SerialLog string `json:"serial_log"`        // everything that the guest wrote to its serial port
 	Journal   string `json:"journal,omitempty"` // the guest's journal of this boot
@@ -63,6 +67,19 @@ type Guest struct {
 	Firmware   string `json:"firmware"` // bios, uefi
 	MemoryMiB  int    `json:"memory_mib"`
 	UsedMiB    int    `json:"used_mib"` // when the checks began
+}
+
+// A Step is one line of a scenario's script, and what came of it.
+type Step struct {
+	Line     int           `json:"line"` // in the scenario's file, counted from 1
+	What     string        `json:"what"` // as a sentence: "wait for text \"Log in\""
+	At       time.Duration `json:"at_ns"`
+	Duration time.Duration `json:"duration_ns"`
+	Passed   bool          `json:"passed"`
+	// Skipped says why a guest couldn't be asked this; such a step isn't a failure.
+	Skipped string `json:"skipped,omitempty"`
+	Output  string `json:"output,omitempty"`  // bounded
+	Picture string `json:"picture,omitempty"` // file name, of the screen after a failed step or of a screenshot
 }
 
 // An Event is one step of the boot.
