@@ -9,6 +9,7 @@ import (
 
 	"nhos.org/nhos/internal/image"
 	"nhos.org/nhos/internal/image/build"
+	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -23,6 +24,9 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
   sudo nhos build desktop --lock desktop.lock    the same packages as then`,
 		Args: exactArgs(1, "the name of one image or respin"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := rootfs.OwnMounts(); err != nil {
+				return err
+			}
 			progress := f.progress(os.Stderr)
 			defer progress.Close()
 			recorder := ui.NewRecorder(progress)

@@ -51,6 +51,15 @@ type Package struct {
 // ID is the package in apt's notation: name:architecture=version.
 func (p Package) ID() string { return p.Name + ":" + p.Architecture + "=" + p.Version }
 
+// InstalledSize is about how many bytes the package's files take, as its maker says.
+func (p Package) InstalledSize() int64 {
+	kib, err := strconv.ParseInt(p.stanza.get("Installed-Size"), 10, 64)
+	if err != nil {
+		return 0 // the field is the maker's to leave out
+	}
+	return kib << 10
+}
+
 // A Lock is the packages of one image, sorted by layer and then by name.
 type Lock struct {
 	Packages []Package

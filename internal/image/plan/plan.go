@@ -21,7 +21,7 @@ import (
 )
 
 // stepVersion is part of every key. It is raised when the way a layer is made changes without its inputs changing.
-const stepVersion = 1
+const stepVersion = 2
 
 // A Plan is what a build of one image does.
 type Plan struct {
