@@ -23,15 +23,17 @@ import (
 type Layer string
 
 // The layers that hold packages, from the bottom to the top. Packages of Medium are in no layer: the medium boots by
-// files of theirs.
+// files of theirs. Packages has what features add, Additions what the image itself adds: a layer of its own, so that one
+// package more doesn't install all the others anew.
 const (
-	Base     Layer = "base"
-	Packages Layer = "packages"
-	Respin   Layer = "respin"
-	Medium   Layer = "medium"
+	Base      Layer = "base"
+	Packages  Layer = "packages"
+	Additions Layer = "additions"
+	Respin    Layer = "respin"
+	Medium    Layer = "medium"
 )
 
-var layers = []Layer{Base, Packages, Respin, Medium}
+var layers = []Layer{Base, Packages, Additions, Respin, Medium}
 
 // A Package is one locked package.
 type Package struct {
