@@ -43,10 +43,11 @@ type Result struct {
 
 // Run carries out p.
 func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
+	b := newBuilder(p, o)
 	if r := current(p, o); r != nil {
+		b.rememberAll()
 		return r, nil
 	}
-	b := newBuilder(p, o)
 	if os.Geteuid() != 0 && !b.complete() {
 		return nil, ui.Hint(errors.New("making layers takes root: it mounts file systems and changes owners"), "run it with sudo")
 	}
@@ -64,7 +65,21 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 	if err := b.boot(ctx); err != nil {
 		return nil, fmt.Errorf("taking shim and GRUB from their packages: %w", err)
 	}
-	return b.medium(ctx)
+	r, err := b.medium(ctx)
+	if err == nil {
+		_ = p.Medium.Remember(b.Store)
+	}
+	return r, err
+}
+
+// rememberAll notes what all that a medium is put together from was made from. A build doesn't fail for a note: the
+// store may be read-only, and nothing but an explanation is lost.
+func (b *builder) rememberAll() {
+	for _, l := range b.plan.Layers {
+		_ = l.Remember(b.Store)
+	}
+	_ = b.plan.Boot.Remember(b.Store)
+	_ = b.plan.Medium.Remember(b.Store)
 }
 
 // A builder is one run.

@@ -49,6 +49,7 @@ func (b *builder) layer(ctx context.Context, i int) error {
 		return err
 	}
 	b.made = append(b.made, action)
+	_ = l.Remember(b.Store) // see rememberAll
 	return nil
 }
 

@@ -68,6 +68,9 @@ func (b *builder) boot(ctx context.Context) error {
 		}
 		return a, nil
 	})
+	if err == nil {
+		_ = p.Remember(b.Store) // see rememberAll
+	}
 	b.booting = action
 	return err
 }

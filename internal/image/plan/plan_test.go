@@ -32,7 +32,7 @@ type world struct {
 	tools       plan.Tools
 }
 
-func newWorld(t *testing.T) world {
+func newWorld(t testing.TB) world {
 	t.Helper()
 	return world{
 		read(t, "testdata/desk.txtar"), read(t, "testdata/lock.txt"),
@@ -40,7 +40,7 @@ func newWorld(t *testing.T) world {
 	}
 }
 
-func read(t *testing.T, file string) string {
+func read(t testing.TB, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -63,7 +63,7 @@ func (w world) replace(t *testing.T, pairs ...string) world {
 }
 
 // locked makes a lock of lines "layer name version [wanted] [removed-in-LAYER] [bytes=TEXT] [pool=PATH]".
-func locked(t *testing.T, text string) *lock.Lock {
+func locked(t testing.TB, text string) *lock.Lock {
 	t.Helper()
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -96,6 +96,13 @@ func (w world) plan(t *testing.T, id string, s *store.Store) (*plan.Plan, string
 	t.Helper()
 	dir := t.TempDir()
 	archivetest.Write(t, dir, w.definitions)
+	p, err := w.planIn(t, dir, id, s)
+	return p, dir, err
+}
+
+// planIn plans id from definitions that have been written already.
+func (w world) planIn(t testing.TB, dir, id string, s *store.Store) (*plan.Plan, error) {
+	t.Helper()
 	img, err := definition.Load(dir, id)
 	if err != nil {
 		t.Fatal(err)
@@ -111,8 +118,7 @@ func (w world) plan(t *testing.T, id string, s *store.Store) (*plan.Plan, string
 			l.Packages[i].RemovedIn = ""
 		}
 	}
-	p, err := plan.New(img, plain, l, w.tools, s)
-	return p, dir, err
+	return plan.New(img, plain, l, w.tools, s)
 }
 
 func (w world) mustPlan(t *testing.T, id string) *plan.Plan {

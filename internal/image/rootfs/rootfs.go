@@ -61,8 +61,8 @@ const (
 	Empty   Kind = "empty"   // empties all regular files that match the glob Path
 )
 
-// An Op is one thing done in the root. Ops are digested into the key of their layer; only Source is left out, which
-// says where on this machine the bytes of SHA256 are.
+// An Op is one thing done in the root. Ops are digested into the key of their layer, without Source, which says where on
+// this machine the bytes of SHA256 are, and without Why and From, which explain.
 type Op struct {
 	Kind    Kind        `json:"kind"`
 	Path    string      `json:"path,omitempty"` // in the root
@@ -79,6 +79,27 @@ type Op struct {
 	// Why names the definition behind the op, for messages: "features/printing/scripts/10-cups".
 	Why    string `json:"why,omitempty"`
 	Source string `json:"source,omitempty"`
+	// From are the values of the definition that the op follows from. The key doesn't cover them: they say why it changed.
+	From []Cause `json:"from,omitempty"`
+}
+
+// A Cause is a value of a definition.
+type Cause struct {
+	Name   string `json:"name,omitempty"`  // of the setting; "" is a file as a whole
+	Value  string `json:"value,omitempty"` // of the setting
+	Origin string `json:"origin"`          // FILE:LINE:COLUMN, or FILE
+}
+
+// String names the op for a person, in at most 200 bytes or so.
+func (op Op) String() string {
+	what := op.Why
+	if what == "" {
+		what = strings.TrimSpace(strings.TrimRight(string(op.Kind)+" "+op.Path, " ") + " " + strings.Join(op.Argv, " "))
+	}
+	if len(what) > 200 {
+		what = strings.ToValidUTF8(what[:200], "") + "…"
+	}
+	return what
 }
 
 // A Failure is an op that didn't succeed.
@@ -89,14 +110,7 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string {
-	what := f.Op.Why
-	if what == "" {
-		what = strings.TrimSpace(string(f.Op.Kind) + " " + f.Op.Path + " " + strings.Join(f.Op.Argv, " "))
-		if len(what) > 200 {
-			what = what[:200] + "…"
-		}
-	}
-	text := what + ": " + f.Cause
+	text := f.Op.String() + ": " + f.Cause
 	if f.Output != "" {
 		text += "\n" + strings.TrimRight(f.Output, "\n")
 	}
