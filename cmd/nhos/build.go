@@ -14,6 +14,7 @@ import (
 
 func newBuild(f *flags) *cobra.Command {
 	var lockFile string
+	var keepFailed bool
 	c := &cobra.Command{
 		Use: "build IMAGE", GroupID: "make", Short: "Make an image: the ISO, its lock and its checksums",
 		Long: `build makes the layers that the store doesn't have and writes the medium. It takes root: it mounts file systems and
@@ -38,7 +39,7 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 			if err != nil {
 				return err
 			}
-			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: recorder})
+			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: recorder, KeepFailed: keepFailed})
 			progress.Close()
 			if err != nil {
 				return err
@@ -62,5 +63,6 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 		},
 	}
 	c.Flags().StringVar(&lockFile, "lock", "", "build exactly the packages of this lock `FILE`")
+	c.Flags().BoolVar(&keepFailed, "keep-failed", false, "keep a layer that couldn't be made, to look into with nhos enter")
 	return c
 }

@@ -16,6 +16,7 @@ import (
 
 	"nhos.org/nhos/internal/image/lock"
 	"nhos.org/nhos/internal/image/plan"
+	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
 	"nhos.org/nhos/internal/ui"
 )
@@ -26,6 +27,8 @@ type Options struct {
 	Mirrors  lock.Mirrors
 	Out      string // the folder of this image: the medium, its lock, its checksums, logs
 	Progress ui.Progress
+	// KeepFailed keeps a layer that couldn't be made for [Enter].
+	KeepFailed bool
 }
 
 // A Result is a written medium. It is kept beside it as build.json.
@@ -90,6 +93,7 @@ type builder struct {
 	patience patience
 	made     []store.Action // of the layers so far
 	booting  store.Action
+	step     *rootfs.Step // the last one that was begun, for [Enter]
 }
 
 func newBuilder(p *plan.Plan, o Options) *builder {
@@ -119,6 +123,7 @@ func byDigest(l *lock.Lock) map[string]lock.Package {
 // once does a step whose result the store may have. make is called with a work folder and a lock on the key, so two
 // builds never make the same thing at the same time.
 func (b *builder) once(ctx context.Context, key store.Digest, phase string, make func(w *store.Work, log *os.File) (store.Action, error)) (store.Action, error) {
+	b.drop(phase)
 	if a, err := b.Store.Action(key); err == nil {
 		b.Progress.Begin(phase, 0).Done("reused, " + ui.Bytes(size(a)))
 		return a, nil
@@ -144,6 +149,7 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 	}
 	defer log.Close()
 
+	b.step = nil
 	shown := b.Progress.Begin(phase, 0)
 	begun := time.Now()
 	a, err := make(work, log)
@@ -151,7 +157,7 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		shown.Fail(errors.New(first))
 		if ctx.Err() == nil {
-			err = ui.Hint(err, "all that was printed is in "+logFile)
+			err = ui.Hint(err, "all that was printed is in "+logFile+b.forLooking(work, key, phase, err))
 		}
 		return a, err
 	}
@@ -162,6 +168,21 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 	}
 	shown.Done("made, " + ui.Bytes(size(a)))
 	return a, nil
+}
+
+// forLooking keeps what a failed step left, if that was asked for, and says on a line of its own how to look into it.
+func (b *builder) forLooking(w *store.Work, key store.Digest, phase string, failed error) string {
+	id := b.plan.Image.ID()
+	switch {
+	case b.step == nil: // it failed before there was anything to look into
+		return ""
+	case !b.KeepFailed:
+		return "\nnhos build " + id + " --keep-failed keeps the layer as it was left, to look into it"
+	}
+	if err := b.keep(w, key, phase, failed); err != nil {
+		return "\nthe layer wasn't kept: " + err.Error()
+	}
+	return "\nnhos enter " + id + " opens a shell in the layer as it was left; nhos enter --drop " + id + " removes it"
 }
 
 // size is what an action put out, in bytes.

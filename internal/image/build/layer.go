@@ -36,6 +36,9 @@ func (b *builder) layer(ctx context.Context, i int) error {
 			}
 		}
 		if i == 0 {
+			b.step = &rootfs.Step{
+				Upper: upper, Scratch: filepath.Join(w.Dir, "scratch"), Bind: []rootfs.Bind{{Source: repository, Target: repositoryDir}},
+			}
 			err = b.bootstrap(ctx, l, upper, repository, date, log)
 		} else {
 			err = b.change(ctx, l, w.Dir, upper, out, repository, date, log)
@@ -103,6 +106,7 @@ func (b *builder) change(ctx context.Context, l plan.Layer, work, upper, out, re
 		step.Ops = append(step.Ops, op)
 	}
 	step.Bind = append(step.Bind, rootfs.Bind{Source: sources, Target: sourcesDir})
+	b.step = &step
 	return rootfs.Run(ctx, step, log)
 }
 

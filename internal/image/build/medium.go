@@ -57,6 +57,7 @@ func (b *builder) boot(ctx context.Context) error {
 		step.Ops = append(step.Ops, rootfs.Op{
 			Kind: rootfs.Command, Argv: []string{"sh", "-c", media.BootScript, "boot.sh", rootfs.OutDir}, Why: "putting the boot files together",
 		})
+		b.step = &step
 		if err := rootfs.Run(ctx, step, log); err != nil {
 			return store.Action{}, err
 		}
