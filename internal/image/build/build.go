@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/trace"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -94,6 +96,7 @@ type builder struct {
 	made     []store.Action // of the layers so far
 	booting  store.Action
 	step     *rootfs.Step // the last one that was begun, for [Enter]
+	span     *trace.Span  // of the phase that runs
 }
 
 func newBuilder(p *plan.Plan, o Options) *builder {
@@ -125,7 +128,7 @@ func byDigest(l *lock.Lock) map[string]lock.Package {
 func (b *builder) once(ctx context.Context, key store.Digest, phase string, make func(w *store.Work, log *os.File) (store.Action, error)) (store.Action, error) {
 	b.drop(phase)
 	if a, err := b.Store.Action(key); err == nil {
-		b.Progress.Begin(phase, 0).Done("reused, " + ui.Bytes(size(a)))
+		ended(b.Progress.Begin(phase, 0), "reused", a)
 		return a, nil
 	}
 	unlock, err := b.Store.Lock(ctx, string(key))
@@ -134,7 +137,7 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 	}
 	defer unlock()
 	if a, err := b.Store.Action(key); err == nil {
-		b.Progress.Begin(phase, 0).Done("made by another build meanwhile")
+		ended(b.Progress.Begin(phase, 0), "reused: made by another build meanwhile", a)
 		return a, nil
 	}
 	work, err := b.Store.Work()
@@ -151,6 +154,7 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 
 	b.step = nil
 	shown := b.Progress.Begin(phase, 0)
+	b.span = trace.Of(shown)
 	begun := time.Now()
 	a, err := make(work, log)
 	if err != nil {
@@ -166,8 +170,42 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 		shown.Fail(err)
 		return a, err
 	}
-	shown.Done("made, " + ui.Bytes(size(a)))
+	ended(shown, "made", a)
 	return a, nil
+}
+
+// Hits says how many of a build's layers it didn't have to make: "3 of 5 layers reused". It is "" where there was none.
+func Hits(phases []ui.PhaseRecord) string {
+	layers, reused := 0, 0
+	for _, p := range phases {
+		if strings.HasPrefix(p.Name, layerPhase) {
+			layers++
+			if strings.HasPrefix(p.Outcome, "reused") {
+				reused++
+			}
+		}
+	}
+	if layers == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d layers reused", reused, layers)
+}
+
+// layerPhase begins the name of a phase that makes a layer.
+const layerPhase = "layer "
+
+// ended ends the phase of a step with what it put out.
+func ended(shown ui.Phase, outcome string, a store.Action) {
+	shown.Add(size(a))
+	shown.Done(outcome)
+}
+
+// run carries out a step, which [Enter] can go back to, and has its ops traced.
+func (b *builder) run(ctx context.Context, step rootfs.Step, log io.Writer) error {
+	span := b.span
+	step.Ended = func(op rootfs.Op, at rootfs.Timing) { span.Inside(string(op.Kind), op.String(), at.Begun, at.Took) }
+	b.step = &step
+	return rootfs.Run(ctx, step, log)
 }
 
 // forLooking keeps what a failed step left, if that was asked for, and says on a line of its own how to look into it.

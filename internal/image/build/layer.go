@@ -19,7 +19,7 @@ import (
 // layer makes layer i of the plan, or takes it from the store.
 func (b *builder) layer(ctx context.Context, i int) error {
 	l := b.plan.Layers[i]
-	action, err := b.once(ctx, l.Key, "layer "+l.Name, func(w *store.Work, log *os.File) (store.Action, error) {
+	action, err := b.once(ctx, l.Key, layerPhase+l.Name, func(w *store.Work, log *os.File) (store.Action, error) {
 		date, err := b.date(l.Install)
 		if err != nil {
 			return store.Action{}, err
@@ -106,8 +106,7 @@ func (b *builder) change(ctx context.Context, l plan.Layer, work, upper, out, re
 		step.Ops = append(step.Ops, op)
 	}
 	step.Bind = append(step.Bind, rootfs.Bind{Source: sources, Target: sourcesDir})
-	b.step = &step
-	return rootfs.Run(ctx, step, log)
+	return b.run(ctx, step, log)
 }
 
 // Where a root sees what its ops read.
@@ -162,7 +161,10 @@ func (b *builder) seal(ctx context.Context, upper, out string, date int64, log i
 	cmd := exec.CommandContext(ctx, "mksquashfs", args...)
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(date, 10))
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Run(); err != nil {
+	compressed := b.span.Time("mksquashfs")
+	err := cmd.Run()
+	compressed()
+	if err != nil {
 		return a, fmt.Errorf("compressing the layer: %w", err)
 	}
 	entries, err := os.ReadDir(out)
