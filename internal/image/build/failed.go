@@ -121,7 +121,12 @@ func Enter(ctx context.Context, s *store.Store, f Failed, in io.Reader, out, err
 		return 0, err
 	}
 	defer done()
-	step := moved(f.Step, func(path string) string { return filepath.Join(f.Dir, path) })
+	step := moved(f.Step, func(path string) string {
+		if filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(f.Dir, path)
+	})
 	for _, file := range step.Lower {
 		if _, err := os.Stat(file); err != nil {
 			return 0, ui.Hint(fmt.Errorf("a layer below %s of %s is gone: %w", f.Phase, f.Image, err),

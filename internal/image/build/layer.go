@@ -37,7 +37,8 @@ func (b *builder) layer(ctx context.Context, i int) error {
 		}
 		if i == 0 {
 			b.step = &rootfs.Step{
-				Upper: upper, Scratch: filepath.Join(w.Dir, "scratch"), Bind: []rootfs.Bind{{Source: repository, Target: repositoryDir}},
+				Upper: upper, Scratch: filepath.Join(w.Dir, "scratch"), Environment: dated(date),
+				Bind: []rootfs.Bind{{Source: repository, Target: repositoryDir}},
 			}
 			err = b.bootstrap(ctx, l, upper, repository, date, log)
 		} else {
@@ -76,7 +77,7 @@ func (b *builder) date(install []plan.Package) (int64, error) {
 func (b *builder) change(ctx context.Context, l plan.Layer, work, upper, out, repository string, date int64, log io.Writer) error {
 	step := rootfs.Step{
 		Upper: upper, Scratch: filepath.Join(work, "scratch"), Out: out,
-		Environment: map[string]string{"SOURCE_DATE_EPOCH": strconv.FormatInt(date, 10)},
+		Environment: dated(date),
 	}
 	sources := filepath.Join(work, "sources")
 	if err := errors.Join(os.Mkdir(step.Scratch, 0o755), os.Mkdir(sources, 0o755)); err != nil {
@@ -107,6 +108,11 @@ func (b *builder) change(ctx context.Context, l plan.Layer, work, upper, out, re
 	}
 	step.Bind = append(step.Bind, rootfs.Bind{Source: sources, Target: sourcesDir})
 	return b.run(ctx, step, log)
+}
+
+// dated is the environment of what makes a layer of this date.
+func dated(date int64) map[string]string {
+	return map[string]string{"SOURCE_DATE_EPOCH": strconv.FormatInt(date, 10)}
 }
 
 // Where a root sees what its ops read.
