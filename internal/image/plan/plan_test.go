@@ -96,13 +96,6 @@ func (w world) plan(t *testing.T, id string, s *store.Store) (*plan.Plan, string
 	t.Helper()
 	dir := t.TempDir()
 	archivetest.Write(t, dir, w.definitions)
-	p, err := w.planIn(t, dir, id, s)
-	return p, dir, err
-}
-
-// planIn plans id from definitions that have been written already.
-func (w world) planIn(t testing.TB, dir, id string, s *store.Store) (*plan.Plan, error) {
-	t.Helper()
 	img, err := definition.Load(dir, id)
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +111,8 @@ func (w world) planIn(t testing.TB, dir, id string, s *store.Store) (*plan.Plan,
 			l.Packages[i].RemovedIn = ""
 		}
 	}
-	return plan.New(img, plain, l, w.tools, s)
+	p, err := plan.New(img, plain, l, w.tools, s)
+	return p, dir, err
 }
 
 func (w world) mustPlan(t *testing.T, id string) *plan.Plan {

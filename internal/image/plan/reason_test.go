@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nhos.org/nhos/internal/image/archivetest"
+	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/store"
 )
@@ -374,7 +375,16 @@ func FuzzNote(f *testing.F) {
 	}
 	dir := f.TempDir()
 	archivetest.Write(f, dir, w.definitions)
-	first, err := w.planIn(f, dir, "ward", s)
+	img, err := definition.Load(dir, "ward")
+	if err != nil {
+		f.Fatal(err)
+	}
+	plain, err := definition.Load(dir, "desk")
+	if err != nil {
+		f.Fatal(err)
+	}
+	l := locked(f, w.lock)
+	first, err := plan.New(img, plain, l, w.tools, s)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -395,7 +405,7 @@ func FuzzNote(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		p, err := w.planIn(t, dir, "ward", s)
+		p, err := plan.New(img, plain, l, w.tools, s)
 		if err != nil {
 			t.Fatal(err)
 		}
