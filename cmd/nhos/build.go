@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,27 +11,47 @@ import (
 	"nhos.org/nhos/internal/image"
 	"nhos.org/nhos/internal/image/build"
 	"nhos.org/nhos/internal/image/rootfs"
+	"nhos.org/nhos/internal/trace"
 	"nhos.org/nhos/internal/ui"
 )
 
 func newBuild(f *flags) *cobra.Command {
-	var lockFile string
+	var lockFile, traceFile string
+	var keepFailed bool
 	c := &cobra.Command{
 		Use: "build IMAGE", GroupID: "make", Short: "Make an image: the ISO, its lock and its checksums",
 		Long: `build makes the layers that the store doesn't have and writes the medium. It takes root: it mounts file systems and
 keeps the owners of files. Everything finished is kept, so an interrupted build goes on where it was.`,
 		Example: `  sudo nhos build desktop
   sudo nhos build hscni                          a respin: its image's layers and a thin one
-  sudo nhos build desktop --lock desktop.lock    the same packages as then`,
+  sudo nhos build desktop --lock desktop.lock    the same packages as then
+  sudo nhos build desktop --keep-failed          keep a layer that can't be made, for nhos enter
+  sudo nhos build desktop --trace build.json     what took how long, for ui.perfetto.dev`,
 		Args: exactArgs(1, "the name of one image or respin"),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			if err := rootfs.OwnMounts(); err != nil {
 				return err
 			}
 			progress := f.progress(os.Stderr)
 			defer progress.Close()
 			recorder := ui.NewRecorder(progress)
-			r, err := f.request(args[0], lockFile, recorder)
+			traced, err := trace.Create(traceFile)
+			if err != nil {
+				return err
+			}
+			// The trace and the table are of use above all when the build fails.
+			defer func() {
+				progress.Close()
+				if !f.quiet && !f.json {
+					fmt.Fprintln(os.Stderr)
+					_ = recorder.Summary(os.Stderr, build.Hits(recorder.Phases()))
+					fmt.Fprintln(os.Stderr)
+				}
+				if failed := traced.Close(); failed != nil {
+					err = errors.Join(err, failed)
+				}
+			}()
+			r, err := f.request(args[0], lockFile, traced.Progress(recorder))
 			if err != nil {
 				return err
 			}
@@ -42,8 +63,7 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 			if err != nil {
 				return err
 			}
-			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: recorder})
-			progress.Close()
+			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: r.Progress, KeepFailed: keepFailed})
 			if err != nil {
 				return err
 			}
@@ -54,17 +74,12 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 					Phases []ui.PhaseRecord `json:"phases"`
 				}{result, out, recorder.Phases()})
 			}
-			if !f.quiet {
-				fmt.Fprintln(os.Stderr)
-				if err := recorder.Summary(os.Stderr); err != nil {
-					return err
-				}
-				fmt.Fprintln(os.Stderr)
-			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), filepath.Join(out, result.ISO))
 			return err
 		},
 	}
 	c.Flags().StringVar(&lockFile, "lock", "", "build exactly the packages of this lock `FILE`")
+	c.Flags().StringVar(&traceFile, "trace", "", "write what ran when to `FILE`, for ui.perfetto.dev or chrome://tracing")
+	c.Flags().BoolVar(&keepFailed, "keep-failed", false, "keep a layer that couldn't be made, to look into with nhos enter")
 	return c
 }

@@ -18,7 +18,8 @@ func newLock(f *flags) *cobra.Command {
 		Long: `lock asks apt once which packages an image takes, and writes each with its name, version, architecture, size and
 SHA-256, in the syntax of a Debian Packages index. nhos build --lock FILE builds exactly that.`,
 		Example: `  nhos lock desktop -o desktop.lock
-  sudo nhos build desktop --lock desktop.lock`,
+  sudo nhos build desktop --lock desktop.lock
+  nhos lock diff old.lock desktop.lock           what changed`,
 		Args: exactArgs(1, "the name of one image or respin"),
 		RunE: func(c *cobra.Command, args []string) error {
 			progress := f.progress(os.Stderr)
@@ -48,5 +49,6 @@ SHA-256, in the syntax of a Debian Packages index. nhos build --lock FILE builds
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", "", "write the lock to `FILE` instead of standard output")
+	c.AddCommand(newLockDiff(f))
 	return c
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -12,8 +13,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"nhos.org/nhos/internal/image"
 	"nhos.org/nhos/internal/image/archivetest"
+	"nhos.org/nhos/internal/image/layertest"
 	"nhos.org/nhos/internal/image/rootfs"
+	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/ui"
 )
 
 var update = flag.Bool("update", false, "write what the scripts compare with anew")
@@ -26,7 +31,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the examples of testdata/script. Each begins in a folder with the definitions of
 // testdata/definitions, and with the files that it brings itself; NHOS_MIRROR is an archive of testdata/packages.
 //
-// Besides testscript's own commands there is "exits CODE PROGRAM...", for an exit code that isn't only not 0.
+// Besides testscript's own commands there is "exits CODE PROGRAM...", for an exit code that isn't only not 0, and
+// "premade IMAGE LAYER...", which puts stand-ins for layers into the store (package layertest).
 func TestScripts(t *testing.T) {
 	packages, err := os.ReadFile("testdata/packages")
 	if err != nil {
@@ -48,7 +54,10 @@ func TestScripts(t *testing.T) {
 			e.Setenv("LC_ALL", "C.UTF-8")
 			return errors.Join(lay("testdata/definitions", e.WorkDir), os.WriteFile(filepath.Join(e.WorkDir, "bases/test/test.gpg"), key, 0o644))
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"premade": func(ts *testscript.TestScript, _ bool, args []string) { premade(t, ts, args) },
+		},
 	})
 }
 
@@ -98,4 +107,14 @@ func exits(ts *testscript.TestScript, negated bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, not %d", got, want)
 	}
+}
+
+func premade(t *testing.T, ts *testscript.TestScript, args []string) {
+	s, err := store.Open(ts.Getenv("NHOS_STORE"))
+	ts.Check(err)
+	p, _, err := image.Plan(t.Context(), image.Request{
+		Definitions: ts.MkAbs("."), ID: args[0], Mirror: ts.Getenv("NHOS_MIRROR"), Store: s, Progress: ui.NewProgress(io.Discard, ui.Silent),
+	})
+	ts.Check(err)
+	layertest.Put(t, s, p, args[1:]...)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"nhos.org/nhos/internal/boottest/vm"
 	"nhos.org/nhos/internal/image"
 	"nhos.org/nhos/internal/image/build"
+	"nhos.org/nhos/internal/trace"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -22,7 +24,7 @@ func newTest(f *flags) *cobra.Command {
 	var firmwares, attachments []string
 	var memory int
 	var timeout time.Duration
-	var accelerator, entry string
+	var accelerator, entry, traceFile string
 	c := &cobra.Command{
 		Use: "test IMAGE|FILE.iso", GroupID: "test", Short: "Boot a medium in a virtual machine and run its checks",
 		Long: `test boots the medium, which stays as it is, runs the checks that it carries, takes pictures, and writes a report.
@@ -43,12 +45,16 @@ An ISO that nhos didn't build is booted too; what such a guest can't be asked is
 			if f.outdated(c.Context(), args[0], progress) {
 				progress.Note("note: the definition or the tools have changed since this medium was built; nhos build " + args[0] + " makes it anew")
 			}
+			traced, err := trace.Create(traceFile)
+			if err != nil {
+				return err
+			}
 			self, err := os.Executable()
 			if err != nil {
 				return fmt.Errorf("finding this program: %w", err)
 			}
 			r := boottest.Request{Folder: folder, Options: scenario.Options{
-				Medium: medium, Entry: entry, Memory: memory, Timeout: timeout, Accelerator: accelerator, NHOS: self, Progress: progress,
+				Medium: medium, Entry: entry, Memory: memory, Timeout: timeout, Accelerator: accelerator, NHOS: self, Progress: traced.Progress(progress),
 			}}
 			for _, name := range firmwares {
 				r.Firmwares = append(r.Firmwares, vm.Firmware(name))
@@ -58,6 +64,9 @@ An ISO that nhos didn't build is booted too; what such a guest can't be asked is
 			}
 			runs, verdict := boottest.Run(c.Context(), r)
 			progress.Close()
+			if err := traced.Close(); err != nil {
+				return errors.Join(verdict, err)
+			}
 			if len(runs) == 0 {
 				return verdict
 			}
@@ -79,6 +88,7 @@ An ISO that nhos didn't build is booted too; what such a guest can't be asked is
 	c.Flags().StringVar(&entry, "entry", "", "`entry` of the boot menu: start, check or ram (default: the one that starts by itself)")
 	c.Flags().IntVar(&memory, "memory", vm.DefaultMemory, "memory of the guest in `MiB`")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "`time` that a boot and its checks may take (default 5m with KVM, 20m without)")
+	c.Flags().StringVar(&traceFile, "trace", "", "write what ran when to `FILE`, for ui.perfetto.dev or chrome://tracing")
 	c.Flags().StringVar(&accelerator, "accelerator", "", "kvm or tcg (default: kvm if a kernel boots with it)")
 	return c
 }

@@ -94,8 +94,8 @@ func (r *Recorder) Phases() []PhaseRecord {
 }
 
 // Summary writes the phases as a table, and below them the time from the first begin to the last end; phases that ran
-// at once make it less than their sum. Without phases it writes nothing.
-func (r *Recorder) Summary(w io.Writer) error {
+// at once make it less than their sum. total is the outcome of all of them, or "". Without phases it writes nothing.
+func (r *Recorder) Summary(w io.Writer, total string) error {
 	records := r.Phases()
 	if len(records) == 0 {
 		return nil
@@ -114,7 +114,7 @@ func (r *Recorder) Summary(w io.Writer) error {
 		}
 		t.Add(p.Name, Duration(time.Duration(p.Seconds*float64(time.Second))), size, outcome)
 	}
-	t.Add("total", Duration(r.span()), "", "")
+	t.Add("total", Duration(r.span()), "", total)
 	return t.Write(w)
 }
 

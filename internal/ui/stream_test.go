@@ -180,7 +180,7 @@ func TestRecorder(t *testing.T) {
 			t.Errorf("records (-want +got)\n%s", d)
 		}
 		var summary strings.Builder
-		if err := r.Summary(&summary); err != nil {
+		if err := r.Summary(&summary, "1 of 3 reused"); err != nil {
 			t.Fatal(err)
 		}
 		want := `
@@ -188,7 +188,7 @@ phase           time    size  outcome
 packages      12.3 s  214 MB  reused
 base      2 min 05 s          failed: no space left
 medium         1.0 s          failed: not finished
-total     2 min 06 s
+total     2 min 06 s          1 of 3 reused
 `[1:]
 		if d := cmp.Diff(want, summary.String()); d != "" {
 			t.Errorf("summary (-want +got)\n%s", d)
@@ -203,7 +203,7 @@ total     2 min 06 s
 
 func TestSummaryOfNothing(t *testing.T) {
 	var out strings.Builder
-	if err := ui.NewRecorder(ui.NewProgress(&out, ui.Silent)).Summary(&out); err != nil || out.String() != "" {
+	if err := ui.NewRecorder(ui.NewProgress(&out, ui.Silent)).Summary(&out, ""); err != nil || out.String() != "" {
 		t.Errorf("got %q, %v", out.String(), err)
 	}
 }

@@ -49,6 +49,7 @@ func (b *builder) bootstrap(ctx context.Context, l plan.Layer, root, repository 
 		`--customize-hook=chroot "$1" apt-mark auto `+strings.Join(dependencies, " ")+` >/dev/null`,
 		"--customize-hook=cd \"$1\" && "+cleanUp(l.Ops),
 		base.Suite, root, "deb [trusted=yes] copy:"+repository+" ./")
+	defer b.span.Time("mmdebstrap")()
 	return rootfs.RunHost(ctx, argv, map[string]string{
 		"SOURCE_DATE_EPOCH": strconv.FormatInt(date, 10), "NHOS_PATHS": paths.String(),
 	}, log)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,9 @@ import (
 
 	"nhos.org/nhos/internal/image/lock"
 	"nhos.org/nhos/internal/image/plan"
+	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/trace"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -26,6 +29,8 @@ type Options struct {
 	Mirrors  lock.Mirrors
 	Out      string // the folder of this image: the medium, its lock, its checksums, logs
 	Progress ui.Progress
+	// KeepFailed keeps a layer that couldn't be made for [Enter].
+	KeepFailed bool
 }
 
 // A Result is a written medium. It is kept beside it as build.json.
@@ -43,10 +48,11 @@ type Result struct {
 
 // Run carries out p.
 func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
+	b := newBuilder(p, o)
 	if r := current(p, o); r != nil {
+		b.rememberAll()
 		return r, nil
 	}
-	b := newBuilder(p, o)
 	if os.Geteuid() != 0 && !b.complete() {
 		return nil, ui.Hint(errors.New("making layers takes root: it mounts file systems and changes owners"), "run it with sudo")
 	}
@@ -64,7 +70,21 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 	if err := b.boot(ctx); err != nil {
 		return nil, fmt.Errorf("taking shim and GRUB from their packages: %w", err)
 	}
-	return b.medium(ctx)
+	r, err := b.medium(ctx)
+	if err == nil {
+		_ = p.Medium.Remember(b.Store)
+	}
+	return r, err
+}
+
+// rememberAll notes what all that a medium is put together from was made from. A build doesn't fail for a note: the
+// store may be read-only, and nothing but an explanation is lost.
+func (b *builder) rememberAll() {
+	for _, l := range b.plan.Layers {
+		_ = l.Remember(b.Store)
+	}
+	_ = b.plan.Boot.Remember(b.Store)
+	_ = b.plan.Medium.Remember(b.Store)
 }
 
 // A builder is one run.
@@ -75,6 +95,8 @@ type builder struct {
 	patience patience
 	made     []store.Action // of the layers so far
 	booting  store.Action
+	step     *rootfs.Step // the last one that was begun, for [Enter]
+	span     *trace.Span  // of the phase that runs
 }
 
 func newBuilder(p *plan.Plan, o Options) *builder {
@@ -104,8 +126,9 @@ func byDigest(l *lock.Lock) map[string]lock.Package {
 // once does a step whose result the store may have. make is called with a work folder and a lock on the key, so two
 // builds never make the same thing at the same time.
 func (b *builder) once(ctx context.Context, key store.Digest, phase string, make func(w *store.Work, log *os.File) (store.Action, error)) (store.Action, error) {
+	b.drop(phase)
 	if a, err := b.Store.Action(key); err == nil {
-		b.Progress.Begin(phase, 0).Done("reused, " + ui.Bytes(size(a)))
+		ended(b.Progress.Begin(phase, 0), "reused", a)
 		return a, nil
 	}
 	unlock, err := b.Store.Lock(ctx, string(key))
@@ -114,7 +137,7 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 	}
 	defer unlock()
 	if a, err := b.Store.Action(key); err == nil {
-		b.Progress.Begin(phase, 0).Done("made by another build meanwhile")
+		ended(b.Progress.Begin(phase, 0), "reused: made by another build meanwhile", a)
 		return a, nil
 	}
 	work, err := b.Store.Work()
@@ -129,14 +152,16 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 	}
 	defer log.Close()
 
+	b.step = nil
 	shown := b.Progress.Begin(phase, 0)
+	b.span = trace.Of(shown)
 	begun := time.Now()
 	a, err := make(work, log)
 	if err != nil {
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		shown.Fail(errors.New(first))
 		if ctx.Err() == nil {
-			err = ui.Hint(err, "all that was printed is in "+logFile)
+			err = ui.Hint(err, "all that was printed is in "+logFile+b.forLooking(work, key, phase, err))
 		}
 		return a, err
 	}
@@ -145,8 +170,57 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 		shown.Fail(err)
 		return a, err
 	}
-	shown.Done("made, " + ui.Bytes(size(a)))
+	ended(shown, "made", a)
 	return a, nil
+}
+
+// Hits says how many of a build's layers it didn't have to make: "3 of 5 layers reused". It is "" where there was none.
+func Hits(phases []ui.PhaseRecord) string {
+	layers, reused := 0, 0
+	for _, p := range phases {
+		if strings.HasPrefix(p.Name, layerPhase) {
+			layers++
+			if strings.HasPrefix(p.Outcome, "reused") {
+				reused++
+			}
+		}
+	}
+	if layers == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d layers reused", reused, layers)
+}
+
+// layerPhase begins the name of a phase that makes a layer.
+const layerPhase = "layer "
+
+// ended ends the phase of a step with what it put out.
+func ended(shown ui.Phase, outcome string, a store.Action) {
+	shown.Add(size(a))
+	shown.Done(outcome)
+}
+
+// run carries out a step, which [Enter] can go back to, and has its ops traced.
+func (b *builder) run(ctx context.Context, step rootfs.Step, log io.Writer) error {
+	span := b.span
+	step.Ended = func(op rootfs.Op, at rootfs.Timing) { span.Inside(string(op.Kind), op.String(), at.Begun, at.Took) }
+	b.step = &step
+	return rootfs.Run(ctx, step, log)
+}
+
+// forLooking keeps what a failed step left, if that was asked for, and says on a line of its own how to look into it.
+func (b *builder) forLooking(w *store.Work, key store.Digest, phase string, failed error) string {
+	id := b.plan.Image.ID()
+	switch {
+	case b.step == nil: // it failed before there was anything to look into
+		return ""
+	case !b.KeepFailed:
+		return "\nnhos build " + id + " --keep-failed keeps the layer as it was left, to look into it"
+	}
+	if err := b.keep(w, key, phase, failed); err != nil {
+		return "\nthe layer wasn't kept: " + err.Error()
+	}
+	return "\nnhos enter " + id + " opens a shell in the layer as it was left; nhos enter --drop " + id + " removes it"
 }
 
 // size is what an action put out, in bytes.

@@ -16,6 +16,7 @@ import (
 	"nhos.org/nhos/internal/image/lock"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/trace"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -64,7 +65,10 @@ func (b *builder) fetch(ctx context.Context) error {
 	group.SetLimit(parallelDownloads)
 	for _, p := range missing {
 		group.Go(func() error {
-			if err := b.download(ctx, client, p, phase); err != nil {
+			span := trace.Of(phase).Beside("downloads", p.Name+" "+p.Version)
+			err := b.download(ctx, client, p, phase)
+			span.End(map[string]string{"size": ui.Bytes(p.Size)})
+			if err != nil {
 				return fmt.Errorf("fetching package %s %s: %w", p.Name, p.Version, err)
 			}
 			return nil

@@ -19,7 +19,7 @@ import (
 // layer makes layer i of the plan, or takes it from the store.
 func (b *builder) layer(ctx context.Context, i int) error {
 	l := b.plan.Layers[i]
-	action, err := b.once(ctx, l.Key, "layer "+l.Name, func(w *store.Work, log *os.File) (store.Action, error) {
+	action, err := b.once(ctx, l.Key, layerPhase+l.Name, func(w *store.Work, log *os.File) (store.Action, error) {
 		var below store.Action
 		if i > 0 {
 			below = b.made[i-1]
@@ -42,6 +42,7 @@ func (b *builder) layer(ctx context.Context, i int) error {
 		return err
 	}
 	b.made = append(b.made, action)
+	_ = l.Remember(b.Store) // see rememberAll
 	return nil
 }
 
@@ -53,6 +54,10 @@ func (b *builder) makeLayer(ctx context.Context, i int, room, out, repository st
 		return store.Action{}, err
 	}
 	if i == 0 {
+		b.step = &rootfs.Step{
+			Upper: upper, Scratch: filepath.Join(room, "scratch"), Environment: dated(date),
+			Bind: []rootfs.Bind{{Source: repository, Target: repositoryDir}},
+		}
 		err = b.bootstrap(ctx, b.plan.Layers[i], upper, repository, date, log)
 	} else {
 		err = b.change(ctx, b.plan.Layers[i], room, upper, out, repository, date, log)
@@ -80,7 +85,7 @@ func (b *builder) date(below store.Action, install []plan.Package) (int64, error
 func (b *builder) change(ctx context.Context, l plan.Layer, room, upper, out, repository string, date int64, log io.Writer) error {
 	step := rootfs.Step{
 		Upper: upper, Scratch: filepath.Join(room, "scratch"), Out: out,
-		Environment: map[string]string{"SOURCE_DATE_EPOCH": strconv.FormatInt(date, 10)},
+		Environment: dated(date),
 	}
 	sources := filepath.Join(room, "sources")
 	if err := errors.Join(os.Mkdir(step.Scratch, 0o755), os.Mkdir(sources, 0o755)); err != nil {
@@ -105,7 +110,12 @@ func (b *builder) change(ctx context.Context, l plan.Layer, room, upper, out, re
 		step.Ops = append(step.Ops, op)
 	}
 	step.Bind = append(step.Bind, rootfs.Bind{Source: sources, Target: sourcesDir})
-	return rootfs.Run(ctx, step, log)
+	return b.run(ctx, step, log)
+}
+
+// dated is the environment of what makes a layer of this date.
+func dated(date int64) map[string]string {
+	return map[string]string{"SOURCE_DATE_EPOCH": strconv.FormatInt(date, 10)}
 }
 
 // Where a root sees what its ops read.
@@ -160,7 +170,10 @@ func (b *builder) seal(ctx context.Context, upper, out string, date int64, log i
 	cmd := exec.CommandContext(ctx, "mksquashfs", args...)
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(date, 10))
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Run(); err != nil {
+	compressed := b.span.Time("mksquashfs")
+	err := cmd.Run()
+	compressed()
+	if err != nil {
 		return a, fmt.Errorf("compressing the layer: %w", err)
 	}
 	entries, err := os.ReadDir(out)

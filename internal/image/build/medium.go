@@ -18,7 +18,7 @@ import (
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
-	"nhos.org/nhos/internal/ui"
+	"nhos.org/nhos/internal/trace"
 )
 
 // resultFile is the note beside a medium of what it was made from.
@@ -57,7 +57,7 @@ func (b *builder) boot(ctx context.Context) error {
 		step.Ops = append(step.Ops, rootfs.Op{
 			Kind: rootfs.Command, Argv: []string{"sh", "-c", media.BootScript, "boot.sh", rootfs.OutDir}, Why: "putting the boot files together",
 		})
-		if err := rootfs.Run(ctx, step, log); err != nil {
+		if err := b.run(ctx, step, log); err != nil {
 			return store.Action{}, err
 		}
 		a := store.Action{Outputs: map[string]store.Blob{}, Date: date}
@@ -68,6 +68,9 @@ func (b *builder) boot(ctx context.Context) error {
 		}
 		return a, nil
 	})
+	if err == nil {
+		_ = p.Remember(b.Store) // see rememberAll
+	}
 	b.booting = action
 	return err
 }
@@ -75,12 +78,14 @@ func (b *builder) boot(ctx context.Context) error {
 // medium writes the ISO, and the lock and the checksums beside it. An older medium stays until the new one is whole.
 func (b *builder) medium(ctx context.Context) (*Result, error) {
 	phase := b.Progress.Begin("medium", 0)
+	b.span = trace.Of(phase)
 	r, err := b.writeMedium(ctx)
 	if err != nil {
 		phase.Fail(err)
 		return nil, err
 	}
-	phase.Done("written, " + ui.Bytes(r.Size))
+	phase.Add(r.Size)
+	phase.Done("written")
 	return r, nil
 }
 
@@ -101,10 +106,13 @@ func (b *builder) writeMedium(ctx context.Context) (*Result, error) {
 	}
 	unfinished := filepath.Join(b.Out, "."+r.ISO+".part")
 	defer os.Remove(unfinished)
-	if err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch.Dir, unfinished); err != nil {
+	written := b.span.Time("xorriso")
+	err = media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch.Dir, unfinished)
+	written()
+	if err != nil {
 		return nil, err
 	}
-	digested, err := digestFile(unfinished)
+	digested, err := b.digest(unfinished)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +176,8 @@ func current(p *plan.Plan, o Options) *Result {
 		phase.Done("was changed since it was written: made anew")
 		return nil
 	}
-	phase.Done("reused, " + ui.Bytes(r.Size) + ": made from the same definition, lock and tools")
+	phase.Add(r.Size)
+	phase.Done("reused: made from the same definition, lock and tools")
 	r.Reused = true
 	return r
 }
@@ -184,6 +193,12 @@ func Load(dir string) (*Result, error) {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Join(dir, resultFile), err)
 	}
 	return r, nil
+}
+
+// digest is [digestFile], traced.
+func (b *builder) digest(path string) (store.Blob, error) {
+	defer b.span.Time("sha256 of " + filepath.Base(path))()
+	return digestFile(path)
 }
 
 func digestFile(path string) (store.Blob, error) {

@@ -79,12 +79,14 @@ func installOps(l plan.Layer) []rootfs.Op {
 	for _, name := range l.Remove {
 		install = append(install, name+"-")
 	}
+	update := apt("apt-get", "update")
+	update.Fleeting = true
 	ops := []rootfs.Op{
 		{Kind: rootfs.Dir, Path: "/run/nhos/lists/partial", Mode: 0o755},
 		{Kind: rootfs.Dir, Path: "/run/nhos/cache/archives/partial", Mode: 0o755},
 		{Kind: rootfs.Dir, Path: "/run/nhos/log", Mode: 0o755},
 		{Kind: rootfs.Write, Path: "/usr/sbin/policy-rc.d", Mode: 0o755, Content: "#!/bin/sh\nexit 101\n"},
-		apt("apt-get", "update"),
+		update,
 		apt(install...),
 	}
 	if len(dependencies) > 2 {

@@ -21,7 +21,7 @@ func configure(img *definition.Image) ([]rootfs.Op, error) {
 	var ops []rootfs.Op
 	for _, part := range img.Parts {
 		for _, f := range part.Files {
-			ops = append(ops, lay(f))
+			ops = append(ops, lay(part, f))
 		}
 	}
 	ops = append(ops, settings(img)...)
@@ -32,9 +32,11 @@ func configure(img *definition.Image) ([]rootfs.Op, error) {
 			if err != nil {
 				return nil, fmt.Errorf("reading a script of %s %s: %w", part.Kind, part.Name, err)
 			}
+			named := mentioned(string(text), values)
 			ops = append(ops, rootfs.Op{
-				Kind: rootfs.Script, SHA256: s.SHA256, Source: s.Source, Environment: mentioned(string(text), values),
-				Why: fmt.Sprintf("script %s of %s %s", s.Name, part.Kind, part.Name),
+				Kind: rootfs.Script, SHA256: s.SHA256, Source: s.Source, Environment: named,
+				Why:  fmt.Sprintf("script %s of %s %s", s.Name, part.Kind, part.Name),
+				From: scriptCauses(part, s, named, variables(img)),
 			})
 		}
 	}
@@ -42,8 +44,11 @@ func configure(img *definition.Image) ([]rootfs.Op, error) {
 }
 
 // lay is the op that lays a file of a definition over the root.
-func lay(f definition.File) rootfs.Op {
-	op := rootfs.Op{Path: f.Path, Mode: f.Mode, Owner: f.Owner, Group: f.Group, Why: fmt.Sprintf("%s (from %s)", f.Path, f.Origin.File)}
+func lay(part definition.Part, f definition.File) rootfs.Op {
+	op := rootfs.Op{
+		Path: f.Path, Mode: f.Mode, Owner: f.Owner, Group: f.Group,
+		Why: fmt.Sprintf("%s (from %s)", f.Path, f.Origin.File), From: fileCauses(part, f),
+	}
 	switch f.Type {
 	case fs.ModeDir:
 		op.Kind, op.Force = rootfs.Dir, f.Stated
@@ -125,7 +130,10 @@ func difference(img, plain *definition.Image, respun, configuration []rootfs.Op)
 		case ran[key] > 0:
 			ran[key]--
 		case slices.Equal(op.Argv, adduser.Argv):
-			ops = append(ops, usermod(plain.Settings.User, img.Settings.User)...)
+			for _, change := range usermod(plain.Settings.User, img.Settings.User) {
+				change.From = respun[i].From
+				ops = append(ops, change)
+			}
 		default:
 			ops = append(ops, respun[i])
 		}

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"nhos.org/nhos/internal/image/definition"
@@ -45,9 +46,13 @@ type Layer struct {
 	// Kernel says that the layer gives the kernel and the initrd that the medium boots.
 	Kernel bool `json:"kernel,omitempty"`
 	Cached bool `json:"cached"`
-	// Why says in a few words why the layer is reused or made.
-	Why  string `json:"why"`
-	Size int64  `json:"size,omitempty"` // bytes of a cached layer
+	// Why says in a few words why the layer is reused or made; Reasons are all differences from the last time.
+	Why     string   `json:"why"`
+	Reasons []Reason `json:"reasons,omitempty"`
+	Size    int64    `json:"size,omitempty"` // bytes of a cached layer
+
+	recipe Note[Recipe]
+	memory
 }
 
 // A Package is what of a locked package goes into a layer's key.
@@ -65,13 +70,21 @@ type Boot struct {
 	Install []Package    `json:"install"`
 	Cached  bool         `json:"cached"`
 	Why     string       `json:"why"`
+	Reasons []Reason     `json:"reasons,omitempty"`
+	memory
 }
+
+// bootFiles is what the boot files are called where layers have names.
+const bootFiles = "boot files"
 
 // A Medium is the ISO that the layers are written to.
 type Medium struct {
 	Key  store.Digest `json:"key"`
 	File string       `json:"file"`
+	// Reasons are the differences from the last medium of the image that was written, none if it was made from the same.
+	Reasons []Reason `json:"reasons,omitempty"`
 	media.Content
+	memory
 }
 
 // Tools are the versions of the programs that make layers, and of those that write media, by name.
@@ -87,10 +100,10 @@ func New(img, plain *definition.Image, l *lock.Lock, tools Tools, s *store.Store
 		return nil, err
 	}
 	for i := range p.Layers {
-		p.Layers[i].look(s)
+		p.look(i, s)
 	}
 	p.boot(tools.Layer, s)
-	p.medium(img, tools.Medium)
+	p.medium(img, tools.Medium, s)
 	return p, nil
 }
 
@@ -152,23 +165,28 @@ func (p *Plan) add(l Layer, more any, img *definition.Image, tools map[string]st
 	if n := len(p.Layers); n > 0 {
 		parent = p.Layers[n-1].Key
 	}
-	l.Key = digest(struct {
-		Step                 int
-		Parent               store.Digest
-		Compression          string
-		Tools                map[string]string
-		Install, Remove, Ops any
-		Kernel               bool
-		More                 any
-	}{stepVersion, parent, img.Compression.Value, tools, l.Install, l.Remove, keyed(l.Ops), l.Kernel, more})
+	recipe := Recipe{stepVersion, parent, img.Compression.Value, tools, l.Install, l.Remove, placeless(l.Ops), l.Kernel, more}
+	l.Key = recipe.key()
+	l.recipe = Note[Recipe]{Key: l.Key, Recipe: recipe, From: []rootfs.Cause{setting("compression", img.Compression)}}
+	if parent == "" {
+		l.recipe.From = append(l.recipe.From, baseCauses(img)...)
+	}
+	l.memory = newMemory(noteNames(img, l.Name)[0], l.recipe)
 	p.Layers = append(p.Layers, l)
 }
 
-// look finds out whether the store has the layer already.
-func (l *Layer) look(s *store.Store) {
+// look finds out whether the store has layer i already, and if not, what differs from the last time that it was made.
+func (p *Plan) look(i int, s *store.Store) {
+	l := &p.Layers[i]
 	action, err := s.Action(l.Key)
 	if err != nil {
-		l.Why = "nothing made from the same inputs is in the store"
+		below := ""
+		if i > 0 {
+			below = p.Layers[i-1].Name
+		}
+		was := recall[Recipe](s, noteNames(p.Image, l.Name)...)
+		l.Reasons = since(p.Image, was, l.Key, func(c *comparison) { c.layer(was, &l.recipe, below) })
+		l.Why = summary(l.Reasons)
 		return
 	}
 	l.Cached, l.Size = true, action.Outputs[LayerOutput].Size
@@ -184,23 +202,22 @@ const (
 
 func (p *Plan) boot(tools map[string]string, s *store.Store) {
 	p.Boot.Install = packages(p.Lock.In(lock.Medium))
-	p.Boot.Key = digest(struct {
-		Step    int
-		Base    store.Digest
-		Tools   map[string]string
-		Install []Package
-		Script  string
-	}{stepVersion, p.Layers[0].Key, tools, p.Boot.Install, media.BootScript})
+	recipe := BootRecipe{stepVersion, p.Layers[0].Key, tools, p.Boot.Install, media.BootScript}
+	p.Boot.Key = digest(recipe)
+	is := Note[BootRecipe]{Key: p.Boot.Key, Recipe: recipe}
+	p.Boot.memory = newMemory(noteNames(p.Image, bootFiles)[0], is)
 	action, err := s.Action(p.Boot.Key)
 	if err != nil {
-		p.Boot.Why = "nothing made from the same inputs is in the store"
+		was := recall[BootRecipe](s, noteNames(p.Image, bootFiles)...)
+		p.Boot.Reasons = since(p.Image, was, p.Boot.Key, func(c *comparison) { c.boot(was, &is, p.Layers[0].Name) })
+		p.Boot.Why = summary(p.Boot.Reasons)
 		return
 	}
 	p.Boot.Cached = true
 	p.Boot.Why = "the same inputs gave it on " + action.Made.Format("2 January 2006 15:04")
 }
 
-func (p *Plan) medium(img *definition.Image, tools map[string]string) {
+func (p *Plan) medium(img *definition.Image, tools map[string]string, s *store.Store) {
 	c := media.Content{
 		Image: img.Name, Respin: img.Respin, Product: img.Product.Value, Graphical: img.Settings.Graphical.Value,
 		Distribution: img.Base.Distribution, Suite: img.Base.Suite, Architecture: img.Base.Architecture,
@@ -212,21 +229,16 @@ func (p *Plan) medium(img *definition.Image, tools map[string]string) {
 	for _, part := range img.Parts {
 		c.Checks = append(c.Checks, part.Checks...)
 	}
+	is := Note[MediumRecipe]{From: mediumCauses(img)}
 	var keys []store.Digest
 	for _, l := range p.Layers {
-		keys = append(keys, l.Key)
+		keys, is.Layers = append(keys, l.Key), append(is.Layers, l.Name)
 	}
-	p.Medium = Medium{
-		File:    fileName(img),
-		Content: c,
-		Key: digest(struct {
-			Step    int
-			Layers  []store.Digest
-			Boot    store.Digest
-			Content media.Content
-			Menu    string
-			Tools   map[string]string
-		}{stepVersion, keys, p.Boot.Key, c, media.Menu(c), tools}),
+	is.Recipe = MediumRecipe{stepVersion, keys, p.Boot.Key, c, media.Menu(c), tools}
+	is.Key = digest(is.Recipe)
+	p.Medium = Medium{File: fileName(img), Content: c, Key: is.Key, memory: newMemory(noteNames(img, "medium")[0], is)}
+	if was := recall[MediumRecipe](s, noteNames(img, "medium")[0]); was == nil || was.Key != is.Key {
+		p.Medium.Reasons = since(img, was, is.Key, func(c *comparison) { c.medium(was, &is) })
 	}
 }
 
@@ -290,12 +302,21 @@ func names(locked []lock.Package) []string {
 	return in
 }
 
-// keyed are ops without the places on this machine that their bytes come from.
+// keyed are ops without the places on this machine that their bytes come from, and without what explains them.
 func keyed(ops []rootfs.Op) []rootfs.Op {
 	var k []rootfs.Op
 	for _, op := range ops {
-		op.Source, op.Why = "", ""
+		op.Source, op.Why, op.From = "", "", nil
 		k = append(k, op)
+	}
+	return k
+}
+
+// placeless are ops without the places on this machine that their bytes come from.
+func placeless(ops []rootfs.Op) []rootfs.Op {
+	k := slices.Clone(ops)
+	for i := range k {
+		k[i].Source = ""
 	}
 	return k
 }

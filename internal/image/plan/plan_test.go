@@ -32,7 +32,7 @@ type world struct {
 	tools       plan.Tools
 }
 
-func newWorld(t *testing.T) world {
+func newWorld(t testing.TB) world {
 	t.Helper()
 	return world{
 		read(t, "testdata/desk.txtar"), read(t, "testdata/lock.txt"),
@@ -40,7 +40,7 @@ func newWorld(t *testing.T) world {
 	}
 }
 
-func read(t *testing.T, file string) string {
+func read(t testing.TB, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -63,7 +63,7 @@ func (w world) replace(t *testing.T, pairs ...string) world {
 }
 
 // locked makes a lock of lines "layer name version [wanted] [removed-in-LAYER] [bytes=TEXT] [pool=PATH]".
-func locked(t *testing.T, text string) *lock.Lock {
+func locked(t testing.TB, text string) *lock.Lock {
 	t.Helper()
 	var b strings.Builder
 	for line := range strings.Lines(text) {

@@ -12,54 +12,48 @@ import (
 
 // environment is what scripts and checks may know of a definition's settings.
 func environment(img *definition.Image) map[string]string {
-	s := img.Settings
-	var groups []string
-	for _, g := range s.User.Groups {
-		groups = append(groups, g.Value)
+	values := map[string]string{}
+	for name, v := range variables(img) {
+		values[name] = v.Value
 	}
-	return map[string]string{
-		"NHOS_IMAGE":          img.Name,
-		"NHOS_RESPIN":         img.Respin,
-		"NHOS_ODS_CODE":       img.ODSCode.Value,
-		"NHOS_PRODUCT":        img.Product.Value,
-		"NHOS_LOCALE":         s.Locale.Value,
-		"NHOS_KEYBOARD":       s.Keyboard.Value,
-		"NHOS_TIMEZONE":       s.Timezone.Value,
-		"NHOS_HOSTNAME":       s.Hostname.Value,
-		"NHOS_USER":           s.User.Name.Value,
-		"NHOS_USER_FULL_NAME": s.User.FullName.Value,
-		"NHOS_USER_GROUPS":    strings.Join(groups, ","),
-		"NHOS_AUTOLOGIN":      map[bool]string{true: "yes", false: "no"}[s.User.Autologin.Value],
-	}
+	return values
 }
 
 // settings are the ops that bring an image's settings into its root.
 func settings(img *definition.Image) []rootfs.Op {
 	s := img.Settings
+	v := variables(img)
+	host, locale := v["NHOS_HOSTNAME"], v["NHOS_LOCALE"]
 	ops := []rootfs.Op{
-		text("/etc/hostname", s.Hostname.Value+"\n"),
-		text("/etc/hosts", "127.0.0.1\tlocalhost\n127.0.1.1\t"+s.Hostname.Value+"\n\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"),
-		text("/etc/os-release", osRelease(img)),
-		text("/etc/issue", img.Product.Value+` \n \l`+"\n\n"),
-		text("/etc/locale.conf", "LANG="+s.Locale.Value+"\n"),
+		text("/etc/hostname", s.Hostname.Value+"\n", host),
+		text("/etc/hosts", "127.0.0.1\tlocalhost\n127.0.1.1\t"+s.Hostname.Value+"\n\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n", host),
+		text("/etc/os-release", osRelease(img), append(distribution(img), v["NHOS_PRODUCT"], v["NHOS_IMAGE"], v["NHOS_RESPIN"])...),
+		text("/etc/issue", img.Product.Value+` \n \l`+"\n\n", v["NHOS_PRODUCT"]),
+		text("/etc/locale.conf", "LANG="+s.Locale.Value+"\n", locale),
 		{Kind: rootfs.Symlink, Path: "/etc/default/locale", Target: "../locale.conf"},
-		text("/etc/default/keyboard", fmt.Sprintf("XKBMODEL=\"pc105\"\nXKBLAYOUT=\"%s\"\nXKBVARIANT=\"\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n", s.Keyboard.Value)),
-		{Kind: rootfs.Symlink, Path: "/etc/localtime", Target: "/usr/share/zoneinfo/" + s.Timezone.Value},
-		text("/etc/timezone", s.Timezone.Value+"\n"),
+		text("/etc/default/keyboard", fmt.Sprintf("XKBMODEL=\"pc105\"\nXKBLAYOUT=\"%s\"\nXKBVARIANT=\"\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n", s.Keyboard.Value), v["NHOS_KEYBOARD"]),
+		{Kind: rootfs.Symlink, Path: "/etc/localtime", Target: "/usr/share/zoneinfo/" + s.Timezone.Value, From: []rootfs.Cause{v["NHOS_TIMEZONE"]}},
+		text("/etc/timezone", s.Timezone.Value+"\n", v["NHOS_TIMEZONE"]),
 	}
 	if s.Locale.Value != builtInLocale {
 		ops = append(ops,
-			text("/etc/locale.gen", s.Locale.Value+" UTF-8\n"),
-			rootfs.Op{Kind: rootfs.Command, Argv: []string{"locale-gen"}, Environment: map[string]string{"NHOS_LOCALE": s.Locale.Value}})
+			text("/etc/locale.gen", s.Locale.Value+" UTF-8\n", locale),
+			rootfs.Op{
+				Kind: rootfs.Command, Argv: []string{"locale-gen"}, Environment: map[string]string{"NHOS_LOCALE": s.Locale.Value},
+				From: []rootfs.Cause{locale},
+			})
 	}
-	ops = append(ops, useradd(s.User))
+	user := useradd(s.User)
+	user.From = account(v)
+	ops = append(ops, user)
 	const autologin = "/etc/systemd/system/getty@tty1.service.d/autologin.conf"
 	if s.User.Autologin.Value {
 		return append(ops, text(autologin,
-			"[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin "+s.User.Name.Value+" --noclear --nohints - $TERM\n"))
+			"[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin "+s.User.Name.Value+" --noclear --nohints - $TERM\n",
+			v["NHOS_AUTOLOGIN"], v["NHOS_USER"]))
 	}
 	// Said in so many words, so that a respin can take back what its image allows.
-	return append(ops, rootfs.Op{Kind: rootfs.Remove, Path: autologin})
+	return append(ops, rootfs.Op{Kind: rootfs.Remove, Path: autologin, From: []rootfs.Cause{v["NHOS_AUTOLOGIN"]}})
 }
 
 // builtInLocale needs no package: the C library has it.
@@ -76,8 +70,8 @@ VARIANT_ID=%[5]s
 `, img.Product.Value, img.Base.Distribution, img.Base.Suite, img.Name, img.ID())
 }
 
-func text(path, content string) rootfs.Op {
-	return rootfs.Op{Kind: rootfs.Write, Path: path, Mode: 0o644, Content: content}
+func text(path, content string, from ...rootfs.Cause) rootfs.Op {
+	return rootfs.Op{Kind: rootfs.Write, Path: path, Mode: 0o644, Content: content, From: from}
 }
 
 // useradd makes the default user. The password stays locked: nobody logs in with one that everybody knows.

@@ -3,9 +3,11 @@ package rootfs
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,48 +20,72 @@ func Init() {
 	}
 	result := os.NewFile(3, "result")
 	unix.CloseOnExec(3)
-	if f := initialise(os.Args[1]); f != nil {
-		// The pipe is the only way to say it; when the other end is gone there is nobody to tell.
-		_ = json.NewEncoder(result).Encode(f)
+	// The pipe is the only way to say it; when the other end is gone there is nobody to tell.
+	say := func(w word) { _ = json.NewEncoder(result).Encode(w) }
+	if f := initialise(os.Args[1], say); f != nil {
+		say(word{Ended: -1, Failure: f})
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-func initialise(mode string) *Failure {
+func initialise(mode string, say func(word)) *Failure {
+	failed := func(what string, err error) *Failure { return &Failure{Index: -1, Cause: what + err.Error()} }
+	var from io.Reader = os.Stdin
+	if mode == "enter" {
+		from = os.NewFile(4, "step")
+		unix.CloseOnExec(4)
+	}
 	var step Step
-	if err := json.NewDecoder(os.Stdin).Decode(&step); err != nil {
-		return &Failure{Cause: fmt.Sprintf("reading the step: %v", err)}
+	if err := json.NewDecoder(from).Decode(&step); err != nil {
+		return failed("reading the step: ", err)
 	}
 	unix.Umask(0o022)
 	if err := unix.Sethostname([]byte("localhost")); err != nil {
-		return &Failure{Cause: fmt.Sprintf("naming the host: %v", err)}
+		return failed("naming the host: ", err)
 	}
 	// From here on no mount reaches the machine, and none that the machine makes later reaches us.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return &Failure{Cause: fmt.Sprintf("making mounts private: %v", err)}
+		return failed("making mounts private: ", err)
 	}
 	enter := enterRoot
 	if mode == "host" {
 		enter = func(Step) error { return unix.Mount("proc", "/proc", "proc", 0, "") }
 	}
 	if err := enter(step); err != nil {
-		return &Failure{Cause: err.Error()}
+		return failed("", err)
 	}
-	for _, op := range step.Ops {
-		if f := carryOut(op, step.Environment); f != nil {
+	for i, op := range step.Ops {
+		if mode == "enter" && i == len(step.Ops)-1 {
+			return failed("", become(op, step.Environment))
+		}
+		begun := time.Now()
+		f := carryOut(op, step.Environment)
+		say(word{Ended: i, Timing: &Timing{begun, time.Since(begun)}})
+		if f != nil {
+			f.Index = i
 			return f
 		}
 	}
 	return nil
 }
 
-// enterRoot mounts the step's root, makes it this process's, and lets go of the machine's.
+// enterRoot mounts the step's root and makes it this process's.
 func enterRoot(step Step) error {
 	root := filepath.Join(step.Scratch, "root")
 	work := filepath.Join(step.Scratch, "work")
+	// An earlier mount's work folder says that it was volatile, and the kernel refuses it for another.
+	if err := os.RemoveAll(work); err != nil {
+		return err
+	}
 	if err := makeDirs(root, work); err != nil {
 		return err
+	}
+	if len(step.Lower) == 0 {
+		if err := unix.Mount(step.Upper, root, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mounting the root: %w", err)
+		}
+		return pivot(root, step)
 	}
 	lower := make([]string, len(step.Lower))
 	for i, file := range step.Lower {
@@ -78,6 +104,11 @@ func enterRoot(step Step) error {
 	if err := unix.Mount("overlay", root, "overlay", 0, options); err != nil {
 		return fmt.Errorf("mounting the layers over each other: %w", err)
 	}
+	return pivot(root, step)
+}
+
+// pivot makes what is mounted at root this process's root, and lets go of the machine's.
+func pivot(root string, step Step) error {
 	if err := furnish(root, step); err != nil {
 		return err
 	}

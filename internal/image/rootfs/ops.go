@@ -19,11 +19,7 @@ import (
 
 // carryOut does one op in the root of this process.
 func carryOut(op Op, environment map[string]string) *Failure {
-	all := maps.Clone(environment)
-	if all == nil {
-		all = map[string]string{}
-	}
-	maps.Copy(all, op.Environment)
+	all := merged(environment, op.Environment)
 	var err error
 	var output string
 	switch op.Kind {
@@ -50,6 +46,14 @@ func carryOut(op Op, environment map[string]string) *Failure {
 		return &Failure{Op: op, Cause: err.Error(), Output: output}
 	}
 	return nil
+}
+
+// merged is the step's environment with the op's own over it.
+func merged(step, op map[string]string) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, step)
+	maps.Copy(all, op)
+	return all
 }
 
 func write(op Op) error {
@@ -222,6 +226,16 @@ func script(op Op, environment map[string]string) (string, error) {
 	return command([]string{at}, environment)
 }
 
+// commandEnvironment is all that a command finds in its environment.
+func commandEnvironment(values map[string]string) []string {
+	env := []string{"PATH=" + searchPath, "HOME=/root", "LC_ALL=C.UTF-8", "TZ=UTC", "DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true"}
+	for name, value := range values {
+		env = append(env, name+"="+value)
+	}
+	slices.Sort(env)
+	return env
+}
+
 // command runs argv and returns the end of what it printed, which it passes on as well.
 func command(argv []string, environment map[string]string) (string, error) {
 	if err := os.Setenv("PATH", searchPath); err != nil { // exec.Command looks the program up with our own
@@ -229,11 +243,7 @@ func command(argv []string, environment map[string]string) (string, error) {
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=" + searchPath, "HOME=/root", "LC_ALL=C.UTF-8", "TZ=UTC", "DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true"}
-	for name, value := range environment {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
-	slices.Sort(cmd.Env)
+	cmd.Env = commandEnvironment(environment)
 	end := &tail{limit: 4 << 10}
 	both := io.MultiWriter(os.Stdout, end)
 	cmd.Stdout, cmd.Stderr = both, both

@@ -26,7 +26,7 @@ import (
 
 // A Step is one change of a root.
 type Step struct {
-	// Lower are squashfs files, the bottom first. The root is an overlay of Upper over them.
+	// Lower are squashfs files, the bottom first. The root is an overlay of Upper over them; without any it is Upper itself.
 	Lower []string `json:"lower"`
 	// Upper takes what changes; Scratch is an empty folder on the same file system.
 	Upper   string `json:"upper"`
@@ -38,6 +38,8 @@ type Step struct {
 	// Environment is what every command finds besides PATH, HOME, LC_ALL, TZ and DEBIAN_FRONTEND.
 	Environment map[string]string `json:"environment,omitempty"`
 	Ops         []Op              `json:"ops"`
+	// Ended, when it is set, is told of each op when it has ended, also of the one that failed.
+	Ended func(Op, Timing) `json:"-"`
 }
 
 // A Bind shows a folder of this machine in the root.
@@ -61,8 +63,8 @@ const (
 	Empty   Kind = "empty"   // empties all regular files that match the glob Path
 )
 
-// An Op is one thing done in the root. Ops are digested into the key of their layer; only Source is left out, which
-// says where on this machine the bytes of SHA256 are.
+// An Op is one thing done in the root. Ops are digested into the key of their layer, without Source, which says where on
+// this machine the bytes of SHA256 are, and without Why and From, which explain.
 type Op struct {
 	Kind    Kind        `json:"kind"`
 	Path    string      `json:"path,omitempty"` // in the root
@@ -79,24 +81,41 @@ type Op struct {
 	// Why names the definition behind the op, for messages: "features/printing/scripts/10-cups".
 	Why    string `json:"why,omitempty"`
 	Source string `json:"source,omitempty"`
+	// From are the values of the definition that the op follows from. The key doesn't cover them: they say why it changed.
+	From []Cause `json:"from,omitempty"`
+	// Fleeting says that all that the op does is below /run, where nothing stays: it is done again when a root is entered.
+	Fleeting bool `json:"fleeting,omitempty"`
+}
+
+// A Cause is a value of a definition.
+type Cause struct {
+	Name   string `json:"name,omitempty"`  // of the setting; "" is a file as a whole
+	Value  string `json:"value,omitempty"` // of the setting
+	Origin string `json:"origin"`          // FILE:LINE:COLUMN, or FILE
+}
+
+// String names the op for a person, in at most 200 bytes or so.
+func (op Op) String() string {
+	what := op.Why
+	if what == "" {
+		what = strings.TrimSpace(strings.TrimRight(string(op.Kind)+" "+op.Path, " ") + " " + strings.Join(op.Argv, " "))
+	}
+	if len(what) > 200 {
+		what = strings.ToValidUTF8(what[:200], "") + "…"
+	}
+	return what
 }
 
 // A Failure is an op that didn't succeed.
 type Failure struct {
 	Op     Op
+	Index  int // of the op in its step; -1 when the step failed before its first
 	Cause  string
 	Output string // the end of what its command printed
 }
 
 func (f *Failure) Error() string {
-	what := f.Op.Why
-	if what == "" {
-		what = strings.TrimSpace(string(f.Op.Kind) + " " + f.Op.Path + " " + strings.Join(f.Op.Argv, " "))
-		if len(what) > 200 {
-			what = what[:200] + "…"
-		}
-	}
-	text := what + ": " + f.Cause
+	text := f.Op.String() + ": " + f.Cause
 	if f.Output != "" {
 		text += "\n" + strings.TrimRight(f.Output, "\n")
 	}
@@ -112,19 +131,34 @@ func Run(ctx context.Context, step Step, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("starting a step: %w", err)
 	}
-	return call(ctx, "step", spec, log)
+	return call(ctx, "step", spec, step, log)
 }
 
 // RunHost runs a program of this machine the same way, isolated but on this machine's file system.
 func RunHost(ctx context.Context, argv []string, env map[string]string, log io.Writer) error {
-	spec, err := json.Marshal(Step{Environment: env, Ops: []Op{{Kind: Command, Argv: argv, Why: argv[0]}}})
+	step := Step{Environment: env, Ops: []Op{{Kind: Command, Argv: argv, Why: argv[0]}}}
+	spec, err := json.Marshal(step)
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", argv[0], err)
 	}
-	return call(ctx, "host", spec, log)
+	return call(ctx, "host", spec, step, log)
 }
 
-func call(ctx context.Context, mode string, spec []byte, log io.Writer) error {
+// newProcess is this program as the first process of namespaces of its own; it ends with this one.
+func newProcess(ctx context.Context, mode string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe")
+	cmd.Args = []string{initArg, mode}
+	cmd.Env = []string{}
+	cmd.Dir = "/"
+	cmd.WaitDelay = 5 * time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	return cmd
+}
+
+func call(ctx context.Context, mode string, spec []byte, step Step, log io.Writer) error {
 	if os.Geteuid() != 0 {
 		return ui.Hint(errors.New("making a layer takes root: it mounts file systems and changes owners"), "run it with sudo")
 	}
@@ -133,33 +167,24 @@ func call(ctx context.Context, mode string, spec []byte, log io.Writer) error {
 		return fmt.Errorf("starting a step: %w", err)
 	}
 	defer result.Close()
-	cmd := exec.CommandContext(ctx, "/proc/self/exe")
-	cmd.Args = []string{initArg, mode}
-	cmd.Env = []string{}
-	cmd.Dir = "/"
+	cmd := newProcess(ctx, mode)
 	cmd.Stdin = bytes.NewReader(spec)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.WaitDelay = 5 * time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
-		Pdeathsig:  syscall.SIGKILL,
-		Setsid:     true,
-	}
+	cmd.SysProcAttr.Setsid = true
 	// Pdeathsig counts from the thread that starts the process; [startLocked] keeps that thread alive.
 	err = startLocked(cmd)
 	theirs.Close()
 	if err != nil {
 		return fmt.Errorf("starting a step: %w", err)
 	}
-	said, _ := io.ReadAll(io.LimitReader(result, 1<<20))
+	failure := listen(result, step)
 	err = cmd.Wait()
 	if ctx.Err() != nil {
 		return fmt.Errorf("the step was interrupted: %w", context.Cause(ctx))
 	}
-	var failure Failure
-	if len(said) > 0 && json.Unmarshal(said, &failure) == nil {
-		return &failure
+	if failure != nil {
+		return failure
 	}
 	if err != nil {
 		return fmt.Errorf("the step's process ended: %w", err)
