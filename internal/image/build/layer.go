@@ -26,7 +26,8 @@ func (b *builder) layer(ctx context.Context, i int) error {
 		}
 		upper := filepath.Join(w.Dir, "upper")
 		out := filepath.Join(w.Dir, "out")
-		if err := errors.Join(os.Mkdir(upper, 0o755), os.Mkdir(out, 0o755)); err != nil {
+		// The root of the layer is the root of the running system: its mode mustn't be what the caller's umask leaves.
+		if err := errors.Join(os.Mkdir(upper, 0o755), os.Chmod(upper, 0o755), os.Mkdir(out, 0o755)); err != nil {
 			return store.Action{}, err
 		}
 		var repository string
