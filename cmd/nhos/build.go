@@ -13,7 +13,7 @@ import (
 )
 
 func newBuild(f *flags) *cobra.Command {
-	var lockFile string
+	var lockFile, most string
 	c := &cobra.Command{
 		Use: "build IMAGE", GroupID: "make", Short: "Make an image: the ISO, its lock and its checksums",
 		Long: `build makes the layers that the store doesn't have and writes the medium. It takes root: it mounts file systems and
@@ -23,6 +23,10 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
   sudo nhos build desktop --lock desktop.lock    the same packages as then`,
 		Args: exactArgs(1, "the name of one image or respin"),
 		RunE: func(c *cobra.Command, args []string) error {
+			limits, err := storeMax(most)
+			if err != nil {
+				return err
+			}
 			progress := f.progress(os.Stderr)
 			defer progress.Close()
 			recorder := ui.NewRecorder(progress)
@@ -39,6 +43,9 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 				return err
 			}
 			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: recorder})
+			if err == nil {
+				err = keepToSize(c.Context(), r.Store, limits, recorder)
+			}
 			progress.Close()
 			if err != nil {
 				return err
@@ -61,6 +68,7 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 			return err
 		},
 	}
+	c.Flags().StringVar(&most, "store-max", os.Getenv("NHOS_STORE_MAX"), "hold the store to this `SIZE` at the end, as nhos store gc does (also NHOS_STORE_MAX)")
 	c.Flags().StringVar(&lockFile, "lock", "", "build exactly the packages of this lock `FILE`")
 	return c
 }
