@@ -21,7 +21,7 @@ Every command of it is safe while builds run.`,
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newStoreLs(f), newStoreGC(f), newStoreVerify(f))
+	c.AddCommand(newStoreLs(f), newStoreGC(f), newStoreVerify(f), newStoreExport(f), newStoreImport(f))
 	return c
 }
 
