@@ -63,7 +63,7 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 		&cobra.Group{ID: "machine", Title: "This machine:"})
 	root.AddCommand(
 		newList(f), newShow(f),
-		newLock(f), newPlan(f), newBuild(f),
+		newLock(f), newPlan(f), newBuild(f), newCompare(f),
 		newTest(f), newReport(f),
 		newDoctor(f), newStore(f), newGuest())
 	root.SetHelpCommandGroupID("machine")
