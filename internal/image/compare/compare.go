@@ -173,13 +173,14 @@ func (r *Report) files(ctx context.Context, a, b string) (same bool, err error) 
 	}
 	if err == nil && len(r.Differences) == before {
 		// All that a file system shows is the same: it lies in the padding, or in the order of things.
-		r.add(onMedium, fmt.Sprintf("byte %d", at), Content, "", "the files are the same; their order or the space between them isn't")
+		r.add(fmt.Sprintf("byte %d", at), Content, "", "the files are the same; their order or the space between them isn't")
 	}
 	return false, err
 }
 
-func (r *Report) add(in, path string, what Kind, a, b string) {
-	r.Differences = append(r.Differences, newDifference(in, path, what, a, b))
+// add notes a difference of the medium itself.
+func (r *Report) add(path string, what Kind, a, b string) {
+	r.Differences = append(r.Differences, newDifference(onMedium, path, what, a, b))
 }
 
 // A kind is what a file is by its first bytes.

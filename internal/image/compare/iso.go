@@ -143,18 +143,18 @@ func (r *Report) records(a, b io.ReaderAt) error {
 	for i := range max(len(ra), len(rb)) {
 		switch {
 		case i >= len(ra):
-			r.add(onMedium, rb[i].name, Added, "", rb[i].say)
+			r.add(rb[i].name, Added, "", rb[i].say)
 		case i >= len(rb):
-			r.add(onMedium, ra[i].name, Removed, ra[i].say, "")
+			r.add(ra[i].name, Removed, ra[i].say, "")
 		case ra[i].name != rb[i].name:
-			r.add(onMedium, ra[i].name, Type, ra[i].name, rb[i].name)
+			r.add(ra[i].name, Type, ra[i].name, rb[i].name)
 		case !bytes.Equal(ra[i].bytes, rb[i].bytes):
 			at := 0
 			for ra[i].bytes[at] == rb[i].bytes[at] {
 				at++
 			}
 			where := fmt.Sprintf(" (from byte %d)", at)
-			r.add(onMedium, ra[i].name, Content, ra[i].say+where, rb[i].say+where)
+			r.add(ra[i].name, Content, ra[i].say+where, rb[i].say+where)
 		}
 	}
 	return nil

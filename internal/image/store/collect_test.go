@@ -26,7 +26,9 @@ func TestMain(m *testing.M) {
 		s, err := Open(dir)
 		for line := range strings.Lines(os.Getenv("BLOBS_TO_LOOK_AT")) {
 			var b Blob
-			fmt.Sscan(line, &b.Digest, &b.Size)
+			if _, err := fmt.Sscan(line, &b.Digest, &b.Size); err != nil {
+				fmt.Println(err)
+			}
 			fmt.Println(s.Has(b))
 			if _, err := s.Path(b); err != nil {
 				fmt.Println(err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,7 +32,8 @@ func (s *Store) guard(how int) (release func()) {
 			return func() {}
 		}
 	}
-	for unix.Flock(int(f.Fd()), how) == unix.EINTR { //nolint:revive // nothing to do but to try again
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Flock(int(f.Fd()), how)
 	}
 	return func() { f.Close() }
 }
