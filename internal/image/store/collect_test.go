@@ -254,10 +254,11 @@ func TestAStoreThatCannotBeWrittenToIsRead(t *testing.T) {
 // collections that would take away everything all the time.
 func TestCollectWhileBuildsRun(t *testing.T) {
 	dir := t.TempDir()
-	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	var builds sync.WaitGroup
 	var mu sync.Mutex
+	const enough = 150
 	hits, removed := 0, 0
 	for range 3 {
 		builds.Go(func() {
@@ -280,10 +281,15 @@ func TestCollectWhileBuildsRun(t *testing.T) {
 			break
 		}
 		removed += len(done.Removed)
+		mu.Lock()
+		if hits >= enough && removed >= enough {
+			stop()
+		}
+		mu.Unlock()
 	}
 	builds.Wait()
 	t.Logf("%d hits, %d removals", hits, removed)
-	if hits < 20 || removed < 20 {
+	if hits < enough || removed < enough {
 		t.Errorf("only %d hits and %d removals: nothing is proved", hits, removed)
 	}
 }
