@@ -17,6 +17,7 @@ type matrix struct {
 }
 
 type matrixRow struct {
+	run          scenario.Result // the first of it
 	Title, Aside string
 	Cells        [][]cell // for each firmware the runs of it; none is a combination that wasn't booted
 }
@@ -45,7 +46,7 @@ func newMatrix(runs []Run, sections []section) matrix {
 		at := slices.IndexFunc(m.Rows, func(row matrixRow) bool { return row.Title == title && row.Aside == s.Medium })
 		if at < 0 {
 			at = len(m.Rows)
-			m.Rows = append(m.Rows, matrixRow{Title: title, Aside: s.Medium})
+			m.Rows = append(m.Rows, matrixRow{run: r, Title: title, Aside: s.Medium})
 		}
 		row := &m.Rows[at]
 		column := slices.Index(m.Firmwares, firmware)
@@ -59,6 +60,13 @@ func newMatrix(runs []Run, sections []section) matrix {
 			m.Rows[i].Cells = append(m.Rows[i].Cells, nil)
 		}
 	}
+	slices.SortStableFunc(m.Rows, func(a, b matrixRow) int {
+		x, y := a.run, b.run
+		return cmp.Or(
+			cmp.Compare(a.Aside, b.Aside), cmp.Compare(x.Scenario, y.Scenario), cmp.Compare(x.Entry, y.Entry),
+			cmp.Compare(y.Memory, x.Memory), cmp.Compare(x.As, y.As),
+		)
+	})
 	return m
 }
 

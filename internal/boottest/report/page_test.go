@@ -144,8 +144,8 @@ func TestMatrixOfManyKinds(t *testing.T) {
 	same(t, "boots", []string{
 		" BIOS Secure Boot",
 		"As a CD, 4096 MiB " + passed + " not booted",
-		"As a USB stick, menu entry ram, 4096 MiB " + passed + " not booted",
 		"As a CD, 1024 MiB not booted " + passed,
+		"As a USB stick, menu entry ram, 4096 MiB " + passed + " not booted",
 		"As a USB stick, scenario print a page, 4096 MiB not booted " + passed,
 	}, rows(page.all("table", "boots")[0]))
 }

@@ -190,6 +190,17 @@ func TestJUnitTellsTheBootFromItsChecks(t *testing.T) {
 	}
 }
 
+// A step is a case like a check; one that the guest can't be asked is skipped.
+func TestJUnitCountsSteps(t *testing.T) {
+	suite := counted(t, scripted(t, t.TempDir())).Suites[0]
+	if want := (counts{9, 1, 1}); suite.counts != want {
+		t.Errorf("counts are %+v, want %+v", suite.counts, want)
+	}
+	if c := suite.Cases[3]; c.Failure == nil || c.Name != `line 7: wait for text "Printed"` || !strings.HasSuffix(c.Failure.Text, "no printer found") {
+		t.Errorf("the failed step is %+v", c)
+	}
+}
+
 // A check of the medium that the result doesn't mention is skipped, not lost.
 func TestJUnitForgetsNoCheck(t *testing.T) {
 	run := passing(t, t.TempDir(), "bios", "cd")
