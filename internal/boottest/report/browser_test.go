@@ -165,7 +165,11 @@ func hostile(t *testing.T) (path string) {
 	if err := report.Write(dir, build, runs); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, report.PageName)
+	path = filepath.Join(dir, report.PageName)
+	if strings.ContainsAny(string(read(t, path)), "\x1b\u202e") {
+		t.Error("the page has control characters")
+	}
+	return path
 }
 
 // The page in a browser, as it is meant and as a hostile guest would have it.

@@ -109,6 +109,9 @@ func TestPageWithoutABuild(t *testing.T) {
 	other := *build
 	other.SHA256 = "another"
 	same(t, "another medium", []string{"boot-time", "evidence", "boot-1"}, sections(&other))
+	again := *build
+	again.Inventory, again.Previous, again.Boots = "", nil, []report.Run{runs[0]}
+	same(t, "an earlier boot of the same medium", []string{"boot-time", "evidence", "boot-1"}, sections(&again))
 	if err := os.WriteFile(filepath.Join(dir, build.Inventory), []byte("no gzip"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -331,9 +331,14 @@ func TestPageKeepsToTheRun(t *testing.T) {
 	}
 	write(t, filepath.Join(run.Dir, "02.png"), "<svg/>")
 	run.Result.Pictures[2].File = "../bios-cd/03.png"
-	page, source := pageOf(t, run)
+	page, source := pageWith(t, dir, nil, run)
 	if strings.Contains(source, "a secret") {
 		t.Error("the page shows a file from outside the run")
+	}
+	for _, a := range page.all("a") {
+		if !strings.HasPrefix(a.attr["href"], "#") && a.attr["href"] != report.JUnitName {
+			t.Errorf("the page leads to %s", a.attr["href"])
+		}
 	}
 	same(t, "pictures", []string{"The screen at 4.2 s: boot menu", "The screen at 2 min 43 s: the end"}, alts(page.all("section", "run")[0]))
 	if !strings.Contains(page.text, "can’t be read: 02.png, ../bios-cd/03.png.") {

@@ -69,7 +69,7 @@ func stages(r scenario.Result) (done []stage, ended string) {
 		s.Lasts, before, reached = s.until-before, s.until, i
 		done = append(done, s)
 	}
-	if at(scenario.ChecksDone) == 0 && reached+1 < len(all) && r.Duration > before {
+	if reached+1 < len(all) && r.Duration > before {
 		open := all[reached+1]
 		open.Class, open.Lasts, open.until, open.boot = "open", r.Duration-before, r.Duration, false
 		done, ended = append(done, open), open.Name
