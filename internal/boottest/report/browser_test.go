@@ -278,7 +278,7 @@ func TestOnPaper(t *testing.T) {
 	if n, all := shown(".checks .claim"), eval[int](b, `document.querySelectorAll(".checks .claim").length`); n != all || n != 20 {
 		t.Errorf("%d of %d claims are printed", n, all)
 	}
-	if shown(".files li") != 3 || shown(".checks li.failed pre") != 1 || shown(".checks li.passed pre") != 0 || shown(".log pre") != 0 {
+	if shown(".differences li") != 5 || shown(".files li") != 0 || shown(".checks li.failed pre") != 1 || shown(".checks li.passed pre") != 0 || shown(".log pre") != 0 {
 		t.Error("what is printed isn't what matters")
 	}
 }
