@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -22,10 +23,10 @@ func initrdAt() time.Duration {
 	record := make([]byte, 8<<10) // each read gives one
 	for range 100_000 {
 		n, err := unix.Read(log, record)
-		switch {
-		case err == unix.EPIPE: //nolint:errorlint // the oldest records were overwritten; the next read goes on
-			continue
-		case err != nil || n == 0:
+		if errors.Is(err, unix.EPIPE) {
+			continue // the oldest records were overwritten; the next read goes on
+		}
+		if err != nil || n == 0 {
 			return 0
 		}
 		if at, ok := initrdStart(string(record[:n])); ok {

@@ -57,20 +57,27 @@ func readBuild(dir string) (*Build, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	b := &Build{Dir: dir}
+	var kept struct {
+		ID     string `json:"id"`
+		ISO    string `json:"iso"`
+		Lock   string `json:"lock"`
+		SHA256 string `json:"sha256"`
+		Size   int64  `json:"size"`
+	}
 	if err == nil {
-		err = json.Unmarshal(data, b) // by the names of the fields: id, iso, sha256, size, lock
+		err = json.Unmarshal(data, &kept)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading what was built, %s: %w", path, err)
 	}
+	b := &Build{Dir: dir, ID: kept.ID, ISO: kept.ISO, SHA256: kept.SHA256, Size: kept.Size}
 	there := func(name string) string {
 		if info, err := os.Stat(filepath.Join(dir, name)); name == "" || !filepath.IsLocal(name) || err != nil || !info.Mode().IsRegular() {
 			return ""
 		}
 		return name
 	}
-	b.Lock, b.Sums = there(b.Lock), there("SHA256SUMS")
+	b.Lock, b.Sums = there(kept.Lock), there("SHA256SUMS")
 	b.SBOM, b.Provenance = there(b.ID+".sbom.cdx.json"), there(b.ID+".provenance.json")
 	signatures, err := filepath.Glob(filepath.Join(dir, "SHA256SUMS.*"))
 	if err != nil {

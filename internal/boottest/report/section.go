@@ -15,7 +15,6 @@ type section struct {
 	Passed            bool
 	Count             string // "23 of 24"
 	Lasted            string
-	Kept              string // when a verdict that is used again was given, "" for one of now
 	Reasons, Notes    []string
 	Facts             []fact
 	Events            []event

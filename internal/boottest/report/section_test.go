@@ -42,15 +42,18 @@ func TestStages(t *testing.T) {
 		boot    time.Duration
 	}{
 		"a console": {
-			[]at{menu, kernel, initrd, up, target, finished, done}, false,
+			[]at{menu, kernel, initrd, up, target, finished, done},
+			false,
 			"Firmware 4, Boot menu and loading 6, Kernel 10, Initrd 30, Userspace 30, Checks 20", 80 * s,
 		},
 		"a desktop": {
-			[]at{menu, kernel, initrd, up, target, finished, drawn, done}, true,
+			[]at{menu, kernel, initrd, up, target, finished, drawn, done},
+			true,
 			"Firmware 4, Boot menu and loading 6, Kernel 10, Initrd 30, Userspace 20, Desktop 25, Checks 5", 95 * s,
 		},
 		"a desktop drawn after the checks": {
-			[]at{menu, kernel, initrd, up, target, finished, {At: 80 * s, What: scenario.ChecksDone}, drawn}, true,
+			[]at{menu, kernel, initrd, up, target, finished, {At: 80 * s, What: scenario.ChecksDone}, drawn},
+			true,
 			"Firmware 4, Boot menu and loading 6, Kernel 10, Initrd 30, Userspace 20, Desktop 25", 95 * s,
 		},
 		"no word of the initrd": {[]at{menu, kernel, up, finished, done}, false, "Firmware 4, Boot menu and loading 6, Kernel and initrd 40, Userspace 30, Checks 20", 80 * s},
