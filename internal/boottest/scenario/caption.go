@@ -2,15 +2,13 @@ package scenario
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"nhos.org/nhos/internal/boottest/screen"
 )
 
-// checkingMedium is what the initrd says while it holds a medium against its checksums
-// (internal/image/media/check-medium.sh).
-const checkingMedium = "Checking the medium"
+// checkEntry is the entry of the menu that has the initrd hold the medium against its checksums, which takes minutes.
+const checkEntry = "check"
 
 // isMenu says which of the texts of the early pictures are the boot menu's.
 func (r *Result) isMenu(texts []string) func(string) bool {
@@ -19,7 +17,7 @@ func (r *Result) isMenu(texts []string) func(string) bool {
 	}
 	// A themed menu need not say more than its entries.
 	return func(text string) bool {
-		return screen.Shows(text, r.Manifest.Product) && !strings.Contains(text, checkingMedium)
+		return screen.Shows(text, r.Manifest.Product)
 	}
 }
 
@@ -40,23 +38,19 @@ func (r *Result) menuAt(a *album, texts []string) time.Duration {
 func (r *Result) caption(a *album, texts []string) {
 	isMenu := r.isMenu(texts)
 	for n, i := range a.early {
-		switch {
-		case r.Pictures[i].Caption != "":
-		case isMenu(texts[n]):
+		if r.Pictures[i].Caption == "" && isMenu(texts[n]) {
 			r.Pictures[i].Caption = "boot menu"
-		case strings.Contains(texts[n], checkingMedium):
-			r.Pictures[i].Caption = "the medium is checked"
 		}
 	}
 	for i, p := range r.Pictures {
 		if p.Caption == "" {
-			r.Pictures[i].Caption = doing(r.Timeline, p.At)
+			r.Pictures[i].Caption = doing(r.Timeline, p.At, r.Entry)
 		}
 	}
 }
 
 // doing says what a guest was at, by the latest event that says so.
-func doing(events []Event, at time.Duration) string {
+func doing(events []Event, at time.Duration, entry string) string {
 	now := "before the guest gives a sign"
 	if hasEvent(events, MenuShown) || hasEvent(events, KernelStarts) {
 		now = "firmware"
@@ -78,6 +72,9 @@ func doing(events []Event, at time.Duration) string {
 			}
 		case InitrdStarts:
 			now = "initrd"
+			if entry == checkEntry {
+				now = "the medium is checked"
+			}
 		case Systemd:
 			now = "services start"
 		case BootFinished:

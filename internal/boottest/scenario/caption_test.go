@@ -24,33 +24,38 @@ func TestCaptions(t *testing.T) {
 	}
 	tests := map[string]struct {
 		events []Event
+		entry  string
 		want   []string
 	}{
-		"a boot with the medium checked": {booted, []string{
+		"a boot": {booted, "", []string{
+			"firmware", "boot menu", "the kernel is loaded", "the kernel starts", "initrd", "services start",
+			"the checks run", "desktop", "the end",
+		}},
+		"a boot with the medium checked": {booted, "check", []string{
 			"firmware", "boot menu", "the kernel is loaded", "the kernel starts", "the medium is checked", "services start",
 			"the checks run", "desktop", "the end",
 		}},
-		"a log without the initrd's start": {append(append([]Event{}, booted[:3]...), booted[4:]...), []string{
-			"firmware", "boot menu", "the kernel is loaded", "kernel and initrd", "the medium is checked", "services start",
+		"a log without the initrd's start": {append(append([]Event{}, booted[:3]...), booted[4:]...), "", []string{
+			"firmware", "boot menu", "the kernel is loaded", "kernel and initrd", "kernel and initrd", "services start",
 			"the checks run", "desktop", "the end",
 		}},
-		"a guest that never answered": {booted[:2], []string{
-			"firmware", "boot menu", "after the boot menu", "after the boot menu", "the medium is checked", "after the boot menu",
+		"a guest that never answered": {booted[:2], "", []string{
+			"firmware", "boot menu", "after the boot menu", "after the boot menu", "after the boot menu", "after the boot menu",
 			"after the boot menu", "after the boot menu", "the end",
 		}},
-		"a guest of which nothing is known": {booted[:1], []string{
+		"a guest of which nothing is known": {booted[:1], "", []string{
 			"before the guest gives a sign", "boot menu", "before the guest gives a sign", "before the guest gives a sign",
-			"the medium is checked", "before the guest gives a sign", "before the guest gives a sign", "before the guest gives a sign", "the end",
+			"before the guest gives a sign", "before the guest gives a sign", "before the guest gives a sign", "before the guest gives a sign", "the end",
 		}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := Result{Timeline: test.events, Manifest: &manifest.Manifest{Product: "NHoS Trial"}}
+			r := Result{Timeline: test.events, Entry: test.entry, Manifest: &manifest.Manifest{Product: "NHoS Trial"}}
 			for _, at := range []time.Duration{2, 5, 8, 15, 30, 65, 85, 92, 99} {
 				r.Pictures = append(r.Pictures, Picture{At: at * s})
 			}
 			r.Pictures[8].Caption = "the end"
-			texts := []string{"SeaBIOS", "GNU GRUB version 2.12", "Loading NHoS Trial", "", "Checking the medium. This takes a few minutes."}
+			texts := []string{"SeaBIOS", "GNU GRUB version 2.12", "Loading NHoS Trial", "", ""}
 			r.caption(&album{early: []int{0, 1, 2, 3, 4}}, texts)
 			var got []string
 			for _, p := range r.Pictures {
