@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"image"
+	"image/draw"
 	"testing"
 	"time"
 
@@ -63,6 +65,35 @@ func TestCaptions(t *testing.T) {
 			}
 			if d := cmp.Diff(test.want, got); d != "" {
 				t.Errorf("captions (-want +got)\n%s", d)
+			}
+		})
+	}
+}
+
+// A desktop is drawn when its screen has come to stand still; nothing else has such a moment.
+func TestDesktopDrawn(t *testing.T) {
+	desktop, console := image.NewRGBA(image.Rect(0, 0, 1024, 768)), image.NewRGBA(image.Rect(0, 0, 1024, 768))
+	for i := range desktop.Pix {
+		desktop.Pix[i] = uint8(i * 7)
+	}
+	draw.Draw(console, image.Rect(0, 0, 400, 16), image.White, image.Point{}, draw.Src)
+	tests := map[string]struct {
+		graphical, done bool
+		last            *image.RGBA
+		want            time.Duration
+	}{
+		"a desktop":             {true, true, desktop, 40 * s},
+		"a console":             {false, true, console, 0},
+		"a desktop that failed": {true, true, console, 0},
+		"one that broke off":    {true, false, desktop, 0},
+		"nothing to be seen":    {true, true, nil, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := Result{Manifest: &manifest.Manifest{Graphical: test.graphical}}
+			a := &album{last: look{img: test.last}, still: 40 * s}
+			if got := r.drawnAt(&watch{done: test.done}, a); got != test.want {
+				t.Errorf("drawn at %v, want %v", got, test.want)
 			}
 		})
 	}
