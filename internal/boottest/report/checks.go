@@ -133,8 +133,5 @@ func count(all []group) string {
 			}
 		}
 	}
-	if of == 0 {
-		return "none"
-	}
 	return fmt.Sprintf("%d of %d", passed, of)
 }
