@@ -37,8 +37,11 @@ type page struct {
 	Policy   template.HTMLAttr
 }
 
-// A failure is the weightiest reason of a failed run.
-type failure struct{ ID, Title, Reason string }
+// A failure is the weightiest reason of a failed run, and how many more it has.
+type failure struct {
+	ID, Title, Reason string
+	More              int
+}
 
 // A medium is what the page says of a file that was booted.
 type medium struct{ Facts []fact }
@@ -65,7 +68,7 @@ func html(dir string, build *Build, runs []Run) ([]byte, error) {
 			s.Medium = readable(run.Result.Medium) + " " + short(run.Result.SHA256)
 		}
 		if !s.Passed {
-			p.Failures = append(p.Failures, failure{s.ID, s.Title, s.Reasons[0]})
+			p.Failures = append(p.Failures, failure{s.ID, s.Title, s.Reasons[0], len(s.Reasons) - 1})
 		}
 		p.Runs = append(p.Runs, s)
 	}

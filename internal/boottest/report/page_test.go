@@ -100,7 +100,7 @@ func TestPageOfSixBoots(t *testing.T) {
 	same(t, "verdict", []string{"2 of 6 boots failed"}, texts(page.all("div", "verdict")))
 	same(t, "why", []string{
 		"UEFI, as a USB stick: check printing/cups failed: the print service runs (inactive …)",
-		"Secure Boot, as a CD: the kernel panicked: VFS: Unable to mount root fs on unknown-block(0,0)",
+		"Secure Boot, as a CD: the kernel panicked: VFS: Unable to mount root fs on unknown-block(0,0) and 1 more",
 	}, texts(page.all("header")[0].all("div", "reasons")[0].all("li")))
 	same(t, "medium", []string{
 		"Product Example Desktop 2", "Image desktop", "Respin hscni", "Medium example-desktop-2-amd64.iso",
