@@ -19,14 +19,18 @@ func newReport(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			runs, err := report.Load(filepath.Join(folder, "boots"))
+			runs, err := report.Load(filepath.Join(folder, report.BootsDir))
 			if err != nil {
 				return err
 			}
-			if err := report.Write(folder, runs); err != nil {
+			build, err := report.ReadBuild(folder)
+			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(c.OutOrStdout(), filepath.Join(folder, "report.html"))
+			if err := report.Write(folder, build, runs); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), filepath.Join(folder, report.PageName))
 			return err
 		},
 	}

@@ -29,7 +29,11 @@ func Run(ctx context.Context, r Request) ([]report.Run, error) {
 		for _, as := range r.Attachments {
 			o := r.Options
 			o.Firmware, o.As = firmware, as
-			o.Dir = filepath.Join(r.Folder, "boots", scenario.RunName(firmware, as, o.Entry))
+			name := scenario.RunName(firmware, as, o.Entry)
+			o.Dir = filepath.Join(r.Folder, report.BootsDir, name)
+			if err := keepPrevious(r.Folder, name); err != nil {
+				return runs, err
+			}
 			result, err := scenario.Run(ctx, o)
 			if err != nil {
 				return runs, fmt.Errorf("booting %s as %s under %s: %w", o.Medium, as, firmware, err)
@@ -37,7 +41,11 @@ func Run(ctx context.Context, r Request) ([]report.Run, error) {
 			runs = append(runs, report.Run{Dir: o.Dir, Result: result})
 		}
 	}
-	if err := report.Write(r.Folder, runs); err != nil {
+	build, err := report.ReadBuild(r.Folder)
+	if err != nil {
+		return runs, err
+	}
+	if err := report.Write(r.Folder, build, runs); err != nil {
 		return runs, err
 	}
 	return runs, verdict(runs)

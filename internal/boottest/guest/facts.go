@@ -82,6 +82,9 @@ func steps(ctx context.Context) []Step {
 			list = append(list, Step{time.Duration(us) * time.Microsecond, what})
 		}
 	}
+	if at := initrdAt(); at > 0 {
+		list = append(list, Step{at, InitrdStarts})
+	}
 	manager, _ := systemctl(ctx, "show", "--no-pager",
 		"--property=InitRDTimestampMonotonic,UserspaceTimestampMonotonic,FinishTimestampMonotonic")
 	p := properties(manager)

@@ -3,16 +3,18 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"nhos.org/nhos/internal/boottest/scenario"
 	"nhos.org/nhos/internal/manifest"
 	"nhos.org/nhos/internal/ui"
 )
 
-// A group is the checks of one feature, in the order of the result.
+// A group is the checks of one feature, the failed ones first. Groups with a failed check come first, too.
 type group struct {
 	Feature string
 	Count   string // "5 of 6"
+	State   string // the worst of its checks'
 	Checks  []check
 }
 
@@ -60,11 +62,17 @@ func groups(r scenario.Result) []group {
 	for _, c := range unknown(r) {
 		add(c.Feature, newCheck(scenario.Check{Check: c}))
 	}
+	worse := func(a, b string) int { return badness[b] - badness[a] }
 	for i := range all {
-		all[i].Count = count(all[i : i+1])
+		g := &all[i]
+		slices.SortStableFunc(g.Checks, func(a, b check) int { return worse(a.State, b.State) })
+		g.Count, g.State = count(all[i:i+1]), g.Checks[0].State
 	}
+	slices.SortStableFunc(all, func(a, b group) int { return worse(a.State, b.State) })
 	return all
 }
+
+var badness = map[string]int{isFailed: 2, notRun: 1, isPassed: 0}
 
 func newCheck(c scenario.Check) check {
 	out := check{ID: readable(c.ID), Claim: cmp.Or(readable(c.Claim), readable(c.ID)), State: stateOf(c.Passed), Ran: ran(c)}
@@ -124,9 +132,6 @@ func count(all []group) string {
 				passed++
 			}
 		}
-	}
-	if of == 0 {
-		return "none"
 	}
 	return fmt.Sprintf("%d of %d", passed, of)
 }

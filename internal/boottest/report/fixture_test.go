@@ -14,6 +14,7 @@ import (
 
 	"nhos.org/nhos/internal/boottest/report"
 	"nhos.org/nhos/internal/boottest/scenario"
+	"nhos.org/nhos/internal/inventory"
 	"nhos.org/nhos/internal/manifest"
 	"nhos.org/nhos/internal/ui"
 )
@@ -47,15 +48,17 @@ func passing(t *testing.T, dir, firmware, as string) report.Run {
 			{At: 4200 * time.Millisecond, What: "boot menu shown"},
 			{At: 9800 * time.Millisecond, What: "kernel starts"},
 			{At: 31 * time.Second, What: "initrd starts"},
-			{At: 96400 * time.Millisecond, What: "multi-user.target reached"},
-			{At: 131200 * time.Millisecond, What: "graphical.target reached"},
+			{At: 60 * time.Second, What: "systemd"},
+			{At: 96400 * time.Millisecond, What: "multi-user.target"},
+			{At: 131200 * time.Millisecond, What: "graphical.target"},
 			{At: 133 * time.Second, What: "guest answers"},
+			{At: 150 * time.Second, What: "desktop drawn"},
 			{At: 161 * time.Second, What: "checks done"},
 		},
 		Pictures: []scenario.Picture{
 			{At: 4200 * time.Millisecond, File: "01.png", Caption: "boot menu"},
-			{At: 12 * time.Second, File: "02.png", Caption: "before the kernel starts"},
-			{At: 98 * time.Second, File: "03.png", Caption: "after 1m38s"},
+			{At: 12 * time.Second, File: "02.png", Caption: "the kernel starts"},
+			{At: 98 * time.Second, File: "03.png", Caption: "services start"},
 			{At: 163 * time.Second, File: "04.png", Caption: "the end"},
 		},
 		SerialLog: "serial.log", Journal: "journal.log",
@@ -154,4 +157,93 @@ func paint(t *testing.T, path string, n int) {
 		t.Fatal(err)
 	}
 	write(t, path, b.String())
+}
+
+// scripted is a run of a scenario whose third step failed.
+func scripted(t *testing.T, dir string) report.Run {
+	run := passing(t, dir, "bios", "usb")
+	r := &run.Result
+	r.Scenario, r.Verdict, r.Reasons = "print a page", scenario.Failed, []string{`line 7: wait for text "Printed": it never came`}
+	r.Steps = []scenario.Step{
+		{Line: 4, What: `wait for text "Log in"`, At: 98 * time.Second, Duration: 4 * time.Second, Passed: true},
+		{Line: 5, What: "plug in the smartcard reader", At: 102 * time.Second, Skipped: "a foreign guest can't be asked"},
+		{
+			Line: 7, What: `wait for text "Printed"`, At: 103 * time.Second, Duration: time.Minute,
+			Output: "the last text that was read:\nno printer found", Picture: "04.png",
+		},
+	}
+	return run
+}
+
+// built is a build in dir with the runs of it: one passed, one with a failed check, one that died, one of a scenario;
+// and the build before it with one boot.
+func built(t *testing.T, dir string) (*report.Build, []report.Run) {
+	t.Helper()
+	boots := filepath.Join(dir, "boots")
+	runs := []report.Run{
+		passing(t, boots, "bios", "cd"), failing(t, boots, "uefi", "usb"), silent(t, boots, "secureboot", "cd"), scripted(t, boots),
+	}
+	for _, run := range runs {
+		keep(t, run)
+	}
+	before := passing(t, filepath.Join(dir, "previous", "boots"), "bios", "cd")
+	before.Result.SHA256 = "0123456789abcdef"
+	for i := range before.Result.Timeline {
+		before.Result.Timeline[i].At = before.Result.Timeline[i].At * 9 / 10
+	}
+	keep(t, before)
+
+	now := contents()
+	was := contents()
+	was.Packages[1].Version, was.Packages[1].Size = "140.1.0esr-1", 298_000_000
+	was.Packages[2].Name = "a-withdrawn-package"
+	was.Files[0].SHA256, was.Files[0].Size = "other", 90
+	was.Files[2].Path = "usr/bin/withdrawn"
+	was.Parts[1].Size -= 10_000_000
+	files := map[string]string{
+		"example.iso": "the medium", "desktop.lock": "Package: x\n", "desktop.sbom.cdx.json": "{}", "desktop.provenance.json": "{}",
+		"SHA256SUMS": "…", "SHA256SUMS.sig": "…",
+		"build.json":          `{"id": "desktop", "iso": "example.iso", "lock": "desktop.lock", "sha256": "` + digest + `", "size": 1264517120}`,
+		"previous/build.json": `{"id": "desktop", "iso": "example.iso", "lock": "desktop.lock", "sha256": "0123456789abcdef", "size": 1250000000}`,
+	}
+	for name, text := range files {
+		write(t, filepath.Join(dir, name), text)
+	}
+	for _, err := range []error{
+		now.Write(filepath.Join(dir, "desktop.inventory.json.gz")), was.Write(filepath.Join(dir, "previous", "desktop.inventory.json.gz")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	build, err := report.ReadBuild(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return build, runs
+}
+
+// contents is what a desktop holds, in little.
+func contents() *inventory.Inventory {
+	return &inventory.Inventory{
+		Image: "desktop", Product: "Example Desktop 2",
+		Packages: []inventory.Package{
+			{Name: "cinnamon", Version: "6.4.10-2", Architecture: "amd64", Layer: "packages", Part: "feature cinnamon", Size: 12_000_000, Files: 900},
+			{Name: "firefox-esr", Version: "140.4.0esr-1", Architecture: "amd64", Layer: "packages", Part: "feature firefox", Size: 309_000_000, Files: 80},
+			{Name: "linux-image-amd64", Version: "6.12.74-2", Architecture: "amd64", Layer: "base", Part: "base debian-13", Size: 111_000_000, Files: 5000},
+		},
+		Parts: []inventory.Part{
+			{Name: "base debian-13", Packages: 1, Size: 111_000_000},
+			{Name: "feature firefox", Packages: 1, Size: 309_000_000},
+			{Name: "feature cinnamon", Packages: 1, Size: 12_100_000},
+			{Name: "image desktop", Size: 2_000},
+			{Name: "respin hscni", Size: 5_000},
+		},
+		Layers: []inventory.Layer{{Name: "base", Size: 152_000_000, Files: 21_000}, {Name: "packages", Size: 614_000_000, Files: 81_000}},
+		Files: []inventory.File{
+			{Path: "etc/papersize", Mode: 0o644, Size: 3, SHA256: "aa", Layer: "configuration"},
+			{Path: "usr/bin/cinnamon", Mode: 0o755, Size: 900, SHA256: "bb", Package: "cinnamon", Layer: "packages"},
+			{Path: "usr/bin/firefox", Mode: 0o755, Size: 200_000_000, SHA256: "cc", Package: "firefox-esr", Layer: "packages"},
+		},
+	}
 }

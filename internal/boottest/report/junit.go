@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -52,8 +53,8 @@ type (
 	}
 )
 
-// junit returns a suite for each run: the boot itself is its first case, then there is one for each check. A check
-// that the run didn't get to is skipped.
+// junit returns a suite for each run: the boot itself is its first case, then there is one for each step of its script
+// and for each check. A check that the run didn't get to is skipped, and so is a step that the guest can't be asked.
 func junit(runs []Run) ([]byte, error) {
 	all := junitSuites{Name: title(runs)}
 	var lasted time.Duration
@@ -98,6 +99,9 @@ func junitRun(run Run) junitSuite {
 		boot.Failure = &junitMessage{Message: first(reasons, "failed without a reason"), Text: strings.Join(reasons, "\n")}
 	}
 	suite.Cases = append(suite.Cases, boot)
+	for _, s := range r.Steps {
+		suite.Cases = append(suite.Cases, junitStep(suite.Name, s))
+	}
 	for _, c := range r.Checks {
 		suite.Cases = append(suite.Cases, junitCheck(suite.Name, c))
 	}
@@ -116,6 +120,19 @@ func junitRun(run Run) junitSuite {
 	return suite
 }
 
+func junitStep(run string, s scenario.Step) junitCase {
+	one := junitCase{Class: run + ".script", Name: fmt.Sprintf("line %d: %s", s.Line, readable(s.What)), Time: seconds(s.Duration)}
+	switch output := readable(s.Output); {
+	case s.Skipped != "":
+		one.Skipped = &junitMessage{Message: readable(s.Skipped)}
+	case s.Passed:
+		one.SystemOut = output
+	default:
+		one.Failure = &junitMessage{Message: "failed: " + readable(s.What), Text: output}
+	}
+	return one
+}
+
 func junitCheck(run string, c scenario.Check) junitCase {
 	one := junitCase{Class: run + "." + readable(c.Feature), Name: readable(c.ID) + ": " + readable(c.Claim), Time: seconds(c.Duration)}
 	switch output := readable(c.Output); {
@@ -129,12 +146,17 @@ func junitCheck(run string, c scenario.Check) junitCase {
 	return one
 }
 
-// bootFailed reports whether the boot itself has a part in a failed verdict. Each failed check is one of the reasons:
-// what goes beyond those is the boot's.
+// bootFailed reports whether the boot itself has a part in a failed verdict. Each failed check and step is one of the
+// reasons: what goes beyond those is the boot's.
 func bootFailed(r scenario.Result) bool {
 	failed := 0
 	for _, c := range r.Checks {
 		if ran(c) && !c.Passed {
+			failed++
+		}
+	}
+	for _, s := range r.Steps {
+		if !s.Passed && s.Skipped == "" {
 			failed++
 		}
 	}

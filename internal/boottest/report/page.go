@@ -3,7 +3,7 @@ package report
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
@@ -12,21 +12,35 @@ import (
 	"nhos.org/nhos/internal/ui"
 )
 
-//go:embed page.html
-var layout string
+//go:embed page.html run.html build.html
+var layout embed.FS
 
 //go:embed page.css
 var look string
 
 // A page is report.html as its template sees it. Every string in it is readable; the template escapes them.
 type page struct {
-	Title   string
-	Verdict string
-	Passed  bool
-	Media   []medium
-	Runs    []section
-	Style   template.CSS
-	Policy  template.HTMLAttr
+	Title    string
+	Verdict  string
+	Passed   bool
+	Failures []failure
+	Hero     *picture
+	Media    []medium
+	Matrix   matrix
+	Chart    chart
+	Changes  *changes
+	Contents *contents
+	Evidence []link
+	Trouble  []string // what the page is without, and why
+	Runs     []section
+	Style    template.CSS
+	Policy   template.HTMLAttr
+}
+
+// A failure is the weightiest reason of a failed run, and how many more it has.
+type failure struct {
+	ID, Title, Reason string
+	More              int
 }
 
 // A medium is what the page says of a file that was booted.
@@ -38,8 +52,8 @@ type fact struct {
 	Code               bool // read letter by letter
 }
 
-func html(runs []Run) ([]byte, error) {
-	t, err := template.New("page").Funcs(template.FuncMap{"state": stateOf}).Parse(layout)
+func html(dir string, build *Build, runs []Run) ([]byte, error) {
+	t, err := template.New("page.html").Funcs(template.FuncMap{"state": stateOf}).ParseFS(layout, "*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -47,18 +61,54 @@ func html(runs []Run) ([]byte, error) {
 		Title: title(runs), Verdict: headline(runs), Passed: passed(runs) == len(runs),
 		Media: media(runs), Style: template.CSS(look), Policy: policy(look),
 	}
+	links := linker{dir}
 	for i, run := range runs {
-		s := newSection(run, fmt.Sprintf("boot-%d", i+1))
+		s := newSection(run, fmt.Sprintf("boot-%d", i+1), links)
 		if len(p.Media) > 1 {
-			s.Medium = readable(run.Result.Medium)
+			s.Medium = readable(run.Result.Medium) + " " + short(run.Result.SHA256)
+		}
+		if !s.Passed {
+			p.Failures = append(p.Failures, failure{s.ID, s.Title, s.Reasons[0], len(s.Reasons) - 1})
 		}
 		p.Runs = append(p.Runs, s)
+	}
+	if !build.of(runs) {
+		build = nil // a medium from elsewhere that happens to be called the same
+	}
+	p.Hero = hero(p.Runs)
+	p.Matrix = newMatrix(runs, p.Runs)
+	p.Chart = newChart(runs, p.Runs, earlierBoots(build))
+	p.Evidence = append(links.build(build), link{Href: JUnitName, Name: JUnitName, What: "the verdicts for a CI system (JUnit)"})
+	if build != nil {
+		now, err := build.holds()
+		before, errBefore := build.Previous.holds()
+		for _, err := range []error{err, errBefore} {
+			if err != nil {
+				p.Trouble = append(p.Trouble, readable(err.Error()))
+			}
+		}
+		p.Contents = newContents(now)
+		p.Changes = newChanges(build, now, before, runs, p.Runs)
 	}
 	var b bytes.Buffer
 	if err := t.Execute(&b, p); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// hero is the picture that shows at once how it ended: the last of the first run that failed, or of the first of all.
+func hero(sections []section) *picture {
+	var shown *picture
+	for _, s := range sections {
+		if n := len(s.Pictures); n > 0 && (shown == nil || !s.Passed) {
+			shown = &s.Pictures[n-1]
+			if !s.Passed {
+				break
+			}
+		}
+	}
+	return shown
 }
 
 // policy forbids the page everything but its own style and pictures that it carries within.
@@ -98,9 +148,9 @@ func headline(runs []Run) string {
 	case n == all:
 		return fmt.Sprintf("All %d boots passed", all)
 	case n == 0:
-		return fmt.Sprintf("None of %d boots passed", all)
+		return fmt.Sprintf("All %d boots failed", all)
 	default:
-		return fmt.Sprintf("%d of %d boots passed", n, all)
+		return fmt.Sprintf("%d of %d boots failed", all-n, all)
 	}
 }
 

@@ -30,8 +30,12 @@ type node struct {
 // pageOf writes the report of runs and parses its page, which is well-formed XML as well as HTML.
 func pageOf(t *testing.T, runs ...report.Run) (*node, string) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := report.Write(dir, runs); err != nil {
+	return pageWith(t, t.TempDir(), nil, runs...)
+}
+
+func pageWith(t *testing.T, dir string, build *report.Build, runs ...report.Run) (*node, string) {
+	t.Helper()
+	if err := report.Write(dir, build, runs); err != nil {
 		t.Fatal(err)
 	}
 	source := read(t, filepath.Join(dir, report.PageName))
@@ -92,23 +96,58 @@ func same(t *testing.T, what string, want, got []string) {
 
 func TestPageOfSixBoots(t *testing.T) {
 	page, _ := pageOf(t, six(t, t.TempDir())...)
-	same(t, "title", []string{"4 of 6 boots passed: Boot test of Example Desktop 2"}, texts(page.all("title")))
-	same(t, "verdict", []string{"4 of 6 boots passed"}, texts(page.all("p", "verdict")))
+	same(t, "title", []string{"2 of 6 boots failed: Boot test of Example Desktop 2"}, texts(page.all("title")))
+	same(t, "verdict", []string{"2 of 6 boots failed"}, texts(page.all("div", "verdict")))
+	same(t, "why", []string{
+		"UEFI, as a USB stick: check printing/cups failed: the print service runs (inactive …)",
+		"Secure Boot, as a CD: the kernel panicked: VFS: Unable to mount root fs on unknown-block(0,0) and 1 more",
+	}, texts(page.all("header")[0].all("div", "reasons")[0].all("li")))
 	same(t, "medium", []string{
 		"Product Example Desktop 2", "Image desktop", "Respin hscni", "Medium example-desktop-2-amd64.iso",
 		"Size 1.26 GB (1,264,517,120 bytes)", "SHA-256 " + digest, "Tested 14 March 2026, 09:26 UTC",
 	}, facts(page.all("header")[0]))
 	same(t, "boots", []string{
-		"Boot Verdict Checks passed Time",
-		"BIOS, as a CD Passed 5 of 5 3 min 05 s", "BIOS, as a USB stick Passed 5 of 5 3 min 05 s",
-		"UEFI, as a CD Passed 5 of 5 3 min 05 s", "UEFI, as a USB stick Failed 4 of 5 3 min 05 s",
-		"Secure Boot, as a CD Failed 0 of 5 3 min 05 s", "Secure Boot, as a USB stick Passed 5 of 5 3 min 05 s",
+		" BIOS UEFI Secure Boot",
+		"As a CD Passed 5 of 5 checks 3 min 05 s Passed 5 of 5 checks 3 min 05 s Failed 0 of 5 checks 3 min 05 s",
+		"As a USB stick Passed 5 of 5 checks 3 min 05 s Failed 4 of 5 checks 3 min 05 s Passed 5 of 5 checks 3 min 05 s",
 	}, rows(page.all("table", "boots")[0]))
-	for _, link := range page.all("table", "boots")[0].all("a") {
-		if i := slices.IndexFunc(page.all("section"), func(s *node) bool { return "#"+s.attr["id"] == link.attr["href"] }); i < 0 {
-			t.Errorf("%s leads nowhere", link.attr["href"])
+	// Every link within the page leads to something, and a run's cell to that run.
+	ids := map[string]string{}
+	for _, name := range []string{"section", "header", "figure", "div", "h3"} {
+		for _, n := range page.all(name) {
+			ids["#"+n.attr["id"]] = n.name
 		}
 	}
+	for _, a := range page.all("a") {
+		if href := a.attr["href"]; strings.HasPrefix(href, "#") && ids[href] == "" {
+			t.Errorf("%s leads nowhere", href)
+		}
+	}
+	for i, a := range page.all("table", "boots")[0].all("a") {
+		run := page.all("section", "run")[[]int{0, 2, 4, 1, 3, 5}[i]]
+		if a.attr["href"] != "#"+run.attr["id"] || !strings.HasPrefix(run.all("h2")[0].text, a.attr["title"]) {
+			t.Errorf("the cell %q leads to %q", a.attr["title"], run.all("h2")[0].text)
+		}
+	}
+}
+
+// Whatever else tells runs apart is a row; what wasn't booted is said.
+func TestMatrixOfManyKinds(t *testing.T) {
+	dir := t.TempDir()
+	runs := []report.Run{
+		passing(t, dir, "bios", "cd"), passing(t, dir, "bios", "usb"), passing(t, dir, "secureboot", "cd"),
+		passing(t, dir, "secureboot", "usb"),
+	}
+	runs[1].Result.Entry, runs[2].Result.Memory, runs[3].Result.Scenario = "ram", 1024, "print a page"
+	page, _ := pageOf(t, runs...)
+	const passed = "Passed 5 of 5 checks 3 min 05 s"
+	same(t, "boots", []string{
+		" BIOS Secure Boot",
+		"As a CD, 4096 MiB " + passed + " not booted",
+		"As a CD, 1024 MiB not booted " + passed,
+		"As a USB stick, menu entry ram, 4096 MiB " + passed + " not booted",
+		"As a USB stick, scenario print a page, 4096 MiB not booted " + passed,
+	}, rows(page.all("table", "boots")[0]))
 }
 
 func facts(of *node) []string {
@@ -131,40 +170,40 @@ func rows(table *node) []string {
 
 func TestPageOfAFailedBoot(t *testing.T) {
 	page, _ := pageOf(t, failing(t, t.TempDir(), "uefi", "usb"))
-	run := page.all("section")[0]
+	run := page.all("section", "run")[0]
 	same(t, "headings", []string{
-		"UEFI, as a USB stick Failed", "Why it failed", "To know", "Pictures", "Boot timeline", "Checks", "The machine", "Logs",
+		"UEFI, as a USB stick Failed", "Why it failed", "To know", "Film strip", "Checks", "The machine",
 	}, texts(append(run.all("h2"), run.all("h3")...)))
 	same(t, "reasons", []string{"check printing/cups failed: the print service runs (inactive …)"}, texts(run.all("div", "reasons")[0].all("li")))
-	same(t, "groups", []string{"base 2 of 2 passed", "printing 1 of 2 passed", "cinnamon 1 of 1 passed"}, texts(run.all("tr", "group")))
-	same(t, "claims", []string{
-		"no unit has failed", "the system names the product", "the print service runs",
-		"a test page reaches the queue of a driverless printer", "the desktop session runs",
-	}, texts(run.all("p", "claim")))
-	for _, row := range run.all("table", "checks")[0].all("tr") {
-		for _, d := range row.all("details") {
-			_, open := d.attr["open"]
-			if failed := row.attr["class"] == "failed"; open != failed {
-				t.Errorf("%s: open %t", d.all("summary")[0].text, open)
-			}
+	groups := run.all("details", "group")
+	var summaries []string
+	for _, g := range groups {
+		summaries = append(summaries, texts(g.all("summary"))[0])
+		if _, open := g.attr["open"]; open != (g == groups[0]) {
+			t.Errorf("%s: open %t", summaries, open)
 		}
 	}
-	failed := run.all("tr", "failed")
+	same(t, "groups", []string{"printing 1 of 2 passed", "base 2 of 2 passed", "cinnamon 1 of 1 passed"}, summaries)
+	same(t, "claims", []string{
+		"the print service runs", "a test page reaches the queue of a driverless printer", "no unit has failed",
+		"the system names the product", "the desktop session runs",
+	}, texts(run.all("span", "claim")))
+	failed := groups[0].all("li", "failed")
 	if len(failed) != 1 || !strings.Contains(failed[0].text, "status=1/FAILURE") || !strings.Contains(failed[0].text, "30 tries") {
-		t.Errorf("the failed check: %q", texts(failed))
+		t.Fatalf("the failed check: %q", texts(failed))
+	}
+	if _, open := failed[0].all("details")[0].attr["open"]; !open {
+		t.Error("what the failed check wrote is folded")
 	}
 	same(t, "pictures", []string{
-		"The screen at 2 min 43 s: the end", "The screen at 4.2 s: boot menu",
-		"The screen at 12.0 s: before the kernel starts", "The screen at 1 min 38 s: after 1m38s",
+		"The screen at 4.2 s: boot menu", "The screen at 12.0 s: the kernel starts",
+		"The screen at 1 min 38 s: services start", "The screen at 2 min 43 s: the end",
 	}, alts(run))
-	same(t, "times", []string{
-		"0.0 s power on", "4.2 s boot menu shown", "9.8 s kernel starts", "31.0 s initrd starts", "96.4 s multi-user.target reached",
-		"131.2 s graphical.target reached", "133.0 s guest answers", "161.0 s checks done", "0 s30 s60 s90 s120 s150 s180 s",
-	}, texts(run.all("ol", "timeline")[0].all("li")))
-	step := run.all("rect")[4].attr
-	if step["x"] != "17.22%" || step["width"] != "36.33%" { // 31.0 s and 65.4 s of 180 s
-		t.Errorf("the bar of multi-user.target is at %s, %s wide", step["x"], step["width"])
-	}
+	same(t, "neighbours", []string{"1 of 4 Next Close", "Previous 2 of 4 Next Close", "Previous 3 of 4 Next Close", "Previous 4 of 4 Close"}, texts(run.all("nav")))
+	same(t, "events", []string{
+		"0.0 s power on", "4.2 s boot menu shown", "9.8 s kernel starts", "31.0 s initrd starts", "60.0 s systemd",
+		"96.4 s multi-user.target", "131.2 s graphical.target", "133.0 s guest answers", "150.0 s desktop drawn", "161.0 s checks done",
+	}, texts(run.all("details", "events")[0].all("li")))
 	logs := run.all("details", "log")
 	same(t, "logs", []string{"Serial port, all of serial.log", "Journal, the last 120 lines of journal.log"}, texts([]*node{logs[0].all("summary")[0], logs[1].all("summary")[0]}))
 	if text := logs[1].all("pre")[0].text; !strings.HasSuffix(text, "line 300 of the journal") || strings.Contains(text, "line 180 of") {
@@ -182,12 +221,12 @@ func alts(run *node) []string {
 
 func TestPageOfASilentGuest(t *testing.T) {
 	page, _ := pageOf(t, silent(t, t.TempDir(), "bios", "cd"))
-	run := page.all("section")[0]
-	same(t, "verdict", []string{"The boot failed"}, texts(page.all("p", "verdict")))
+	run := page.all("section", "run")[0]
+	same(t, "verdict", []string{"The boot failed"}, texts(page.all("div", "verdict")))
 	if got := facts(run); !slices.Contains(got, "Guest it never answered") {
 		t.Errorf("facts: %q", got)
 	}
-	if n := len(run.all("tr", "notrun")); n != 5 {
+	if n := len(run.all("li", "notrun")); n != 5 {
 		t.Errorf("%d checks were not run, want 5", n)
 	}
 	if len(run.all("img")) > 0 || !strings.Contains(run.text, "There is no picture of this boot.") {
@@ -200,7 +239,7 @@ func TestPageForgetsNoCheck(t *testing.T) {
 	run := passing(t, t.TempDir(), "bios", "cd")
 	run.Result.Checks = run.Result.Checks[:4]
 	page, _ := pageOf(t, run)
-	same(t, "not run", []string{"Not runthe system names the product base/product"}, texts(page.all("tr", "notrun")))
+	same(t, "not run", []string{"Not run the system names the product base/product"}, texts(page.all("li", "notrun")))
 }
 
 func TestPageOfAForeignMedium(t *testing.T) {
@@ -213,9 +252,9 @@ func TestPageOfAForeignMedium(t *testing.T) {
 	page, _ = pageOf(t, foreign(t, dir), passing(t, dir, "bios", "cd"))
 	same(t, "heading", []string{"Boot tests of several media"}, texts(page.all("h1")))
 	same(t, "boots", []string{
-		"Boot Verdict Checks passed Time",
-		"UEFI, as a CD debian-live-13.0.0-amd64-standard.iso Passed 1 of 1 3 min 05 s",
-		"BIOS, as a CD example-desktop-2-amd64.iso Passed 5 of 5 3 min 05 s",
+		" UEFI BIOS",
+		"As a CD debian-live-13.0.0-amd64-standard.iso 9f2c4e1ab07d Passed 1 of 1 checks 3 min 05 s not booted",
+		"As a CD example-desktop-2-amd64.iso 9f2c4e1ab07d not booted Passed 5 of 5 checks 3 min 05 s",
 	}, rows(page.all("table", "boots")[0]))
 }
 
@@ -254,17 +293,20 @@ func TestPageEscapesWhatAGuestSays(t *testing.T) {
 	}
 }
 
-// The page asks for nothing: every source is within it, and its policy forbids the rest.
+// The page asks for nothing: every source is within it, its policy forbids the rest, and its links lead to places in
+// it or to files beside it.
 func TestPageIsSelfContained(t *testing.T) {
-	page, source := pageOf(t, six(t, t.TempDir())...)
+	dir := t.TempDir()
+	build, runs := built(t, dir)
+	page, source := pageWith(t, dir, build, runs...)
 	for _, img := range page.all("img") {
 		if !strings.HasPrefix(img.attr["src"], "data:image/png;base64,") {
 			t.Errorf("a picture is at %.40s", img.attr["src"])
 		}
 	}
 	for _, a := range page.all("a") {
-		if !strings.HasPrefix(a.attr["href"], "#") {
-			t.Errorf("a link leads to %s", a.attr["href"])
+		if href := a.attr["href"]; !strings.HasPrefix(href, "#") {
+			read(t, filepath.Join(dir, href))
 		}
 	}
 	source = regexp.MustCompile(`data:image/png;base64,[^"]*`).ReplaceAllString(source, "")
@@ -289,11 +331,16 @@ func TestPageKeepsToTheRun(t *testing.T) {
 	}
 	write(t, filepath.Join(run.Dir, "02.png"), "<svg/>")
 	run.Result.Pictures[2].File = "../bios-cd/03.png"
-	page, source := pageOf(t, run)
+	page, source := pageWith(t, dir, nil, run)
 	if strings.Contains(source, "a secret") {
 		t.Error("the page shows a file from outside the run")
 	}
-	same(t, "pictures", []string{"The screen at 2 min 43 s: the end", "The screen at 4.2 s: boot menu"}, alts(page))
+	for _, a := range page.all("a") {
+		if !strings.HasPrefix(a.attr["href"], "#") && a.attr["href"] != report.JUnitName {
+			t.Errorf("the page leads to %s", a.attr["href"])
+		}
+	}
+	same(t, "pictures", []string{"The screen at 4.2 s: boot menu", "The screen at 2 min 43 s: the end"}, alts(page.all("section", "run")[0]))
 	if !strings.Contains(page.text, "can’t be read: 02.png, ../bios-cd/03.png.") {
 		t.Error("the page doesn't say which pictures are missing")
 	}

@@ -1,9 +1,9 @@
 // Package report turns what the boots of a medium showed into something to read and something to count.
 //
-// A test writes one folder a run, with result.json and the pictures and logs that it names. [Load] finds them, and
-// [Write] makes of them
+// A test writes one folder a run, with result.json and the pictures and logs that it names; a build writes what the
+// medium holds beside it. [Load] finds the runs, [ReadBuild] what is known of the medium, and [Write] makes of them
 //
-//	report.html   one page for people, complete in itself: it needs no other file, no network and no script
+//	report.html   one page for people: no network, no script, its pictures within it; it links the evidence beside it
 //	junit.xml     the same verdicts for a CI system
 //
 // Everything in a run came out of a guest and may be hostile: it is escaped, stripped of escape sequences, and its
@@ -26,11 +26,13 @@ import (
 	"nhos.org/nhos/internal/ui"
 )
 
-// The files that [Write] makes and [Load] reads.
+// The files that [Write] makes and [Load] reads, and the folders where a test leaves its runs.
 const (
-	PageName   = "report.html"
-	JUnitName  = "junit.xml"
-	resultName = "result.json"
+	PageName    = "report.html"
+	JUnitName   = "junit.xml"
+	ResultName  = "result.json"
+	BootsDir    = "boots"
+	PreviousDir = "previous" // what is kept of the build before, boots among it
 )
 
 // A Run is a result with the folder that its pictures and logs are in.
@@ -49,7 +51,7 @@ func Load(dir string) ([]Run, error) {
 	var runs []Run
 	for _, entry := range entries {
 		folder := filepath.Join(dir, entry.Name())
-		path := filepath.Join(folder, resultName)
+		path := filepath.Join(folder, ResultName)
 		data, err := os.ReadFile(path)
 		if errors.Is(err, os.ErrNotExist) || !isFolder(folder) {
 			continue
@@ -77,14 +79,15 @@ func isFolder(path string) bool {
 
 // Write writes the page and the JUnit file about runs into dir, each whole or not at all.
 //
-// A picture or log that can't be read is no error: the page says that it is missing.
-func Write(dir string, runs []Run) error {
+// The page also tells of build, the medium that the runs are of, unless it is nil: a foreign medium has none. A
+// picture or log that can't be read is no error: the page says that it is missing.
+func Write(dir string, build *Build, runs []Run) error {
 	if len(runs) == 0 {
 		return none(errors.New("no results to report"))
 	}
 	runs = slices.Clone(runs)
 	sortRuns(runs)
-	page, err := html(runs)
+	page, err := html(dir, build, runs)
 	if err != nil {
 		return fmt.Errorf("making %s: %w", PageName, err)
 	}

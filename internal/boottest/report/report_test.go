@@ -56,7 +56,7 @@ func TestNoResults(t *testing.T) {
 	empty := t.TempDir()
 	_, none := report.Load(empty)
 	_, missing := report.Load(filepath.Join(empty, "missing"))
-	for name, err := range map[string]error{"empty folder": none, "no folder": missing, "no runs": report.Write(empty, nil)} {
+	for name, err := range map[string]error{"empty folder": none, "no folder": missing, "no runs": report.Write(empty, nil, nil)} {
 		if err == nil || !strings.Contains(ui.HintOf(err), "nhos test") {
 			t.Errorf("%s: error %v with hint %q", name, err, ui.HintOf(err))
 		}
@@ -83,11 +83,11 @@ func TestReportIsDeterministic(t *testing.T) {
 	dir := t.TempDir()
 	runs := six(t, dir)
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
-	if err := report.Write(a, runs); err != nil {
+	if err := report.Write(a, nil, runs); err != nil {
 		t.Fatal(err)
 	}
 	runs[0], runs[5] = runs[5], runs[0]
-	if err := report.Write(b, runs); err != nil {
+	if err := report.Write(b, nil, runs); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{report.PageName, report.JUnitName} {
@@ -128,7 +128,7 @@ type reason struct {
 func counted(t *testing.T, runs ...report.Run) suites {
 	t.Helper()
 	dir := t.TempDir()
-	if err := report.Write(dir, runs); err != nil {
+	if err := report.Write(dir, nil, runs); err != nil {
 		t.Fatal(err)
 	}
 	var s suites
@@ -187,6 +187,17 @@ func TestJUnitTellsTheBootFromItsChecks(t *testing.T) {
 	s := counted(t, run)
 	if boot := s.Suites[0].Cases[0]; boot.Failure == nil || !strings.HasPrefix(boot.Failure.Message, "the machine switched off") {
 		t.Errorf("the boot: %+v", boot.Failure)
+	}
+}
+
+// A step is a case like a check; one that the guest can't be asked is skipped.
+func TestJUnitCountsSteps(t *testing.T) {
+	suite := counted(t, scripted(t, t.TempDir())).Suites[0]
+	if want := (counts{9, 1, 1}); suite.counts != want {
+		t.Errorf("counts are %+v, want %+v", suite.counts, want)
+	}
+	if c := suite.Cases[3]; c.Failure == nil || c.Name != `line 7: wait for text "Printed"` || !strings.HasSuffix(c.Failure.Text, "no printer found") {
+		t.Errorf("the failed step is %+v", c)
 	}
 }
 

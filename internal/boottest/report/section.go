@@ -17,19 +17,25 @@ type section struct {
 	Lasted            string
 	Reasons, Notes    []string
 	Facts             []fact
-	Steps             []step
-	Ticks             []tick
-	Last              *picture
-	Earlier           []picture
+	Events            []event
+	Pictures          []picture
 	Missing           []string // names of pictures that can't be read
+	Script            string
+	Steps             []step
 	Groups            []group
 	Logs              []excerpt
+	Evidence          []link
 }
 
-// A picture is one of the gallery.
+// An event is a line of the boot's log.
+type event struct{ At, What string }
+
+// A picture is one of the film strip, with the ids of its neighbours for those who look at one after the other.
 type picture struct {
 	shot
-	At, Caption, Alt string
+	ID, Strip, At, Caption, Alt string
+	Number, Of                  int
+	Previous, Next              string // "" at the ends
 }
 
 // An excerpt is the end of a log.
@@ -37,29 +43,55 @@ type excerpt struct{ Title, Lines, File, Text string }
 
 func (r Run) passed() bool { return r.Result.Verdict == scenario.Passed }
 
-func newSection(run Run, id string) section {
+func newSection(run Run, id string, links linker) section {
 	r := run.Result
 	s := section{
 		ID: id, Title: way(r), Passed: run.passed(), Lasted: ui.Duration(r.Duration),
 		Reasons: readableAll(r.Reasons), Notes: readableAll(r.Notes), Facts: machine(r), Groups: groups(r),
+		Script: readable(r.Scenario), Evidence: links.run(run),
 	}
 	if !s.Passed && len(s.Reasons) == 0 {
 		s.Reasons = []string{"the test gave no reason"}
 	}
 	s.Count = count(s.Groups)
-	s.Steps, s.Ticks = timeline(r.Timeline)
-	for _, p := range r.Pictures {
+	for _, e := range r.Timeline {
+		s.Events = append(s.Events, event{fmt.Sprintf("%.1f s", e.At.Seconds()), readable(e.What)})
+	}
+	s.film(run)
+	s.Steps = steps(run, id)
+	s.logs(run)
+	return s
+}
+
+// film adds the pictures of a run.
+func (s *section) film(run Run) {
+	for _, p := range run.Result.Pictures {
 		shot, err := run.picture(p.File)
 		if err != nil {
 			s.Missing = append(s.Missing, readable(p.File))
 			continue
 		}
 		at, caption := ui.Duration(p.At), cmp.Or(readable(p.Caption), "no caption")
-		s.Earlier = append(s.Earlier, picture{shot, at, caption, fmt.Sprintf("The screen at %s: %s", at, caption)})
+		s.Pictures = append(s.Pictures, picture{
+			shot: shot, Strip: s.ID + "-film", At: at, Caption: caption, Alt: fmt.Sprintf("The screen at %s: %s", at, caption),
+		})
 	}
-	if n := len(s.Earlier); n > 0 {
-		s.Last, s.Earlier = &s.Earlier[n-1], s.Earlier[:n-1]
+	for i := range s.Pictures {
+		p := &s.Pictures[i]
+		name := func(n int) string { return fmt.Sprintf("%s-picture-%d", s.ID, n+1) }
+		p.ID, p.Number, p.Of = name(i), i+1, len(s.Pictures)
+		if i > 0 {
+			p.Previous = name(i - 1)
+		}
+		if i+1 < len(s.Pictures) {
+			p.Next = name(i + 1)
+		}
 	}
+}
+
+// logs adds the ends of a run's logs.
+func (s *section) logs(run Run) {
+	r := run.Result
 	for _, log := range []struct{ title, file string }{{"Serial port", r.SerialLog}, {"Journal", r.Journal}} {
 		text, more := run.tail(log.file)
 		if text == "" {
@@ -71,20 +103,26 @@ func newSection(run Run, id string) section {
 		}
 		s.Logs = append(s.Logs, excerpt{log.title, lines, readable(log.file), text})
 	}
-	return s
 }
 
-// way says how the medium was booted: "UEFI, as a USB stick", and which entry of the menu was chosen, if one was.
+// way says how the medium was booted: "UEFI, as a USB stick", and which entry of the menu was chosen or which
+// scenario was played, if one was.
 func way(r scenario.Result) string {
-	firmware := firmwareName(r.Firmware)
-	if r.Firmware == "secureboot" {
-		firmware = "Secure Boot"
-	}
-	how := firmware + ", as a " + mediumName(r.As)
+	how := shortFirmware(r.Firmware) + ", as a " + mediumName(r.As)
 	if r.Entry != "" {
 		how += ", menu entry " + readable(r.Entry)
 	}
+	if r.Scenario != "" {
+		how += ", scenario " + readable(r.Scenario)
+	}
 	return how
+}
+
+func shortFirmware(firmware string) string {
+	if firmware == "secureboot" {
+		return "Secure Boot"
+	}
+	return firmwareName(firmware)
 }
 
 func firmwareName(firmware string) string {

@@ -28,7 +28,8 @@ func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) er
 	if err != nil {
 		return err
 	}
-	r.Timeline = timeline(w, r.captionEarly(a, texts))
+	r.Timeline = timeline(w, r.menuAt(a, texts), r.drawnAt(w, a))
+	r.caption(a, texts)
 
 	r.guestChecks(w)
 	unchanged, err := r.unchanged(ctx, o)
@@ -92,46 +93,25 @@ func (r *Result) readEarly(ctx context.Context, dir string, a *album) ([]string,
 	return texts, nil
 }
 
-// captionEarly names each picture, and returns when the boot menu was first seen, or 0.
-func (r *Result) captionEarly(a *album, texts []string) (menuAt time.Duration) {
-	isMenu := menu.MatchString
-	if !slices.ContainsFunc(texts, isMenu) && r.Manifest != nil {
-		// A themed menu need not say more than its entries.
-		isMenu = func(text string) bool { return screen.Shows(text, r.Manifest.Product) }
-	}
-	for n, i := range a.early {
-		caption := "before the kernel starts"
-		if isMenu(texts[n]) {
-			caption = "boot menu"
-			if menuAt == 0 {
-				menuAt = r.Pictures[i].At
-			}
-		}
-		if r.Pictures[i].Caption == "" {
-			r.Pictures[i].Caption = caption
-		}
-	}
-	for i, p := range r.Pictures {
-		if p.Caption == "" {
-			r.Pictures[i].Caption = fmt.Sprintf("after %v", p.At.Round(time.Second))
-		}
-	}
-	return menuAt
-}
-
 // timeline merges what the host saw with systemd's own stamps, which count from the kernel's start.
-func timeline(w *watch, menuAt time.Duration) []Event {
+func timeline(w *watch, menuAt, drawnAt time.Duration) []Event {
 	events := slices.Clone(w.events)
 	if menuAt > 0 {
-		events = append(events, Event{At: menuAt, What: "boot menu shown"})
+		events = append(events, Event{At: menuAt, What: MenuShown})
+	}
+	if drawnAt > 0 {
+		events = append(events, Event{At: drawnAt, What: DesktopDrawn})
 	}
 	if w.facts != nil {
 		start := w.factsAt - w.facts.Uptime
 		if !w.kernel {
-			events = append(events, Event{At: max(0, start), What: "kernel starts"})
+			events = append(events, Event{At: max(0, start), What: KernelStarts})
 		}
 		if w.boot != nil {
 			for _, s := range w.boot.Steps {
+				if s.What == InitrdStarts && hasEvent(w.events, InitrdStarts) {
+					continue // the serial port said it
+				}
 				events = append(events, Event{At: max(0, start+s.At), What: s.What})
 			}
 		}

@@ -64,9 +64,9 @@ func (w *watch) line(at time.Duration, line string) {
 	switch {
 	case !w.kernel && kernelStarts.MatchString(line):
 		w.kernel = true
-		w.event(at, "kernel starts")
+		w.event(at, KernelStarts)
 	case initrdStarts.MatchString(line):
-		w.event(at, "initrd starts")
+		w.event(at, InitrdStarts)
 	}
 	if m := firmwareFailed.FindString(line); m != "" {
 		w.refusal = m
@@ -128,7 +128,7 @@ func (w *watch) message(at time.Duration, m guest.Message) {
 		w.journal.Add(m.Chunk)
 	case guest.KindDone:
 		w.done, w.doneAt = true, at
-		w.event(at, "checks done")
+		w.event(at, ChecksDone)
 	}
 }
 

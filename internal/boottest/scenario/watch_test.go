@@ -175,7 +175,7 @@ func TestTimelineIsOnOneClock(t *testing.T) {
 		{70 * s, "guest answers"},
 		{95 * s, "checks done"},
 	}
-	got := timeline(w, 4*s)
+	got := timeline(w, 4*s, 0)
 	if len(got) != len(want) {
 		t.Fatalf("%v", got)
 	}
