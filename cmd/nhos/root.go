@@ -44,8 +44,7 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 			return nil
 		},
 		// Without one, cobra shows the help before it looks at the arguments.
-		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
-		SuggestionsMinimumDistance: 2,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return ui.Usage(ui.Hint(err, c.CommandPath()+" --help lists the flags"))
@@ -73,9 +72,15 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 }
 
 func unknownCommand(root *cobra.Command, name string) error {
-	hint := "nhos --help lists the commands"
-	if near := root.SuggestionsFor(name); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean %q?", near[0])
+	hint := root.CommandPath() + " --help lists the commands"
+	var known []string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			known = append(known, c.Name())
+		}
+	}
+	if near := ui.Nearest(name, known); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return ui.Usage(ui.Hint(fmt.Errorf("unknown command %q", name), hint))
 }
