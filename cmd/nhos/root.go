@@ -58,14 +58,17 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 	p.BoolVarP(&f.quiet, "quiet", "q", false, "show no progress")
 	root.AddGroup(
 		&cobra.Group{ID: "look", Title: "Look at definitions:"},
+		&cobra.Group{ID: "change", Title: "Change definitions:"},
 		&cobra.Group{ID: "make", Title: "Make:"},
 		&cobra.Group{ID: "test", Title: "Test:"},
 		&cobra.Group{ID: "machine", Title: "This machine:"})
 	root.AddCommand(
-		newList(f), newShow(f),
+		newList(f), newShow(f), newGet(f),
+		newSet(f), newUnset(f), newAdd(f), newRemove(f), newNew(f),
 		newLock(f), newPlan(f), newBuild(f),
 		newTest(f), newReport(f),
 		newDoctor(f), newGuest())
+	f.complete(root)
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")
 	return root

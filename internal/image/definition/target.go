@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,14 @@ func (t Target) File() string { return fileOf(t.Kind, t.Name) }
 
 // String gives the target as [FindTarget] takes it.
 func (t Target) String() string { return string(t.Kind) + "/" + t.Name }
+
+// Check is an error if the name can't be that of a definition.
+func (t Target) Check() error {
+	if message, hint := syntaxes["name"].fault(t.Name); message != "" {
+		return ui.Hint(errors.New(message), hint)
+	}
+	return nil
+}
 
 // FindTarget finds the definition file that a person means: an image or a respin by its name alone, others as
 // "feature/NAME" and "base/NAME". "image/NAME" and "respin/NAME" are understood too.
@@ -77,7 +86,7 @@ func LoadUsers(dir string, t Target, with Texts) ([]*Image, error) {
 	for _, id := range append(images, respins...) {
 		img, uses, err := loadUser(dir, id, t, with)
 		switch {
-		case !uses:
+		case !uses && id != t.Name:
 		case err != nil:
 			return nil, err
 		default:

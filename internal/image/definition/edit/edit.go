@@ -27,6 +27,8 @@ type Result struct {
 	Changes []Change `json:"changes"` // none if there was nothing to do
 	// Images are the images and respins that the file belongs to.
 	Images []string `json:"images"`
+	// Notes are for a person: what may not have been meant.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // A Change is one value or one entry of a list that came, went or became another.
@@ -35,6 +37,20 @@ type Change struct {
 	Line int     `json:"line"` // where it is now, or was
 	Old  *string `json:"old"`  // nil: it wasn't there
 	New  *string `json:"new"`  // nil: it is gone
+}
+
+// String says where the change is and what it is, to be put after the name of the file.
+func (c Change) String() string {
+	at := fmt.Sprintf(":%d: %s: ", c.Line, c.Key)
+	switch {
+	case c.Old != nil && c.New != nil:
+		return at + fmt.Sprintf("%q, was %q", *c.New, *c.Old)
+	case c.New != nil:
+		return at + fmt.Sprintf("%q added", *c.New)
+	case c.Old != nil:
+		return at + fmt.Sprintf("%q taken out", *c.Old)
+	}
+	return at + "taken out"
 }
 
 // Set gives a key its value; a list may have several, and has just these then.

@@ -49,7 +49,9 @@ func RemovePackages(dir string, t definition.Target, names []string, keepOut boo
 	if keepOut && t.Kind == definition.KindBase {
 		return Result{}, ui.Usage(ui.Hint(fmt.Errorf("a base can't keep packages out"), "there is nothing before it; an image can"))
 	}
-	return change(dir, t, func(x *text) (*text, []Change, error) {
+	var notes []string
+	r, err := change(dir, t, func(x *text) (*text, []Change, error) {
+		was := x
 		x, changes, err := x.exclude(added, names)
 		if err != nil {
 			return nil, nil, err
@@ -62,6 +64,9 @@ func RemovePackages(dir string, t definition.Target, names []string, keepOut boo
 				}
 			}
 			if !elsewhere && !keepOut {
+				if !slices.Contains(was.entries(added), name) && !slices.Contains(was.entries(removed), name) {
+					notes = append(notes, x.notAdded(dir, name))
+				}
 				continue
 			}
 			next, more, err := x.include(removed, []string{name})
@@ -72,6 +77,26 @@ func RemovePackages(dir string, t definition.Target, names []string, keepOut boo
 		}
 		return x, changes, nil
 	})
+	r.Notes = notes
+	return r, err
+}
+
+// notAdded is a note about a package that is to go and that no file adds.
+func (x *text) notAdded(dir, name string) string {
+	known := x.entries(added)
+	if users, err := x.users(dir); err == nil && len(users) > 0 && x.target.Kind != definition.KindBase {
+		for _, p := range users[0].WantedPackages() {
+			known = append(known, p.Name)
+		}
+	}
+	note := fmt.Sprintf("no file adds %q", name)
+	if near := ui.Nearest(name, known); near != "" {
+		return note + fmt.Sprintf(": did you mean %q?", near)
+	}
+	if x.target.Kind != definition.KindBase {
+		note += "; --keep-out keeps it out if another package brings it in"
+	}
+	return note
 }
 
 // users loads what the file belongs to, as it is now.
