@@ -51,11 +51,14 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 	})
 	p := root.PersistentFlags()
 	p.StringVar(&f.definitions, "definitions", "", "`folder` of images/, features/ and respins/ (default: the nearest one above the working folder)")
-	p.StringVar(&f.store, "store", defaultStore(), "`folder` that keeps what was made and fetched")
+	p.StringVar(&f.store, "store", defaultStore(), "`folder` that keeps what was made and fetched (default: /var/cache/nhos for root, nhos in one's own cache folder for others; also NHOS_STORE)")
 	p.StringVar(&f.out, "out", "", "`folder` that media and reports are written to (default: out/ beside the definitions)")
 	p.StringVar(&f.mirror, "mirror", os.Getenv("NHOS_MIRROR"), "`URI` of the archive that packages come from, overrides the definition's (also NHOS_MIRROR)")
 	p.BoolVar(&f.json, "json", false, "write JSON, for programs")
 	p.BoolVarP(&f.quiet, "quiet", "q", false, "show no progress")
+	for _, name := range []string{"store", "mirror"} {
+		p.Lookup(name).DefValue = "" // the help is the same on every machine
+	}
 	root.AddGroup(
 		&cobra.Group{ID: "look", Title: "Look at definitions:"},
 		&cobra.Group{ID: "change", Title: "Change definitions:"},
@@ -67,7 +70,7 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 		newSet(f), newUnset(f), newAdd(f), newRemove(f), newNew(f),
 		newLock(f), newPlan(f), newBuild(f),
 		newTest(f), newReport(f),
-		newDoctor(f), newGuest())
+		newDoctor(f), newGuest(), newMan())
 	f.complete(root)
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")
