@@ -14,7 +14,7 @@ func TestNearest(t *testing.T) {
 		"tablee":             "table",
 		"TABLE":              "table",
 		"hcair":              "chair",
-		"destkop":            "desktop",
+		"desktpo":            "desktop",
 		"dekstpo":            "desktop",
 		"libreofice-wirterr": "libreoffice-writer",
 		"waud":               "wand", // the first by its letters, of those that are as near
