@@ -22,6 +22,10 @@ func TestSigns(t *testing.T) {
 	if err := p.Write(&b); err != nil {
 		t.Fatal(err)
 	}
+	// groff makes typographic ones of some signs, which can't be copied from an example.
+	if want := `\&.dots \(aqquotes\(aq \(dqmore\(dq \eback \-dash \(hahat \(titilde \(gaticks\(ga`; !strings.Contains(b.String(), "\n"+want+"\n") {
+		t.Errorf("no line %s in\n%s", want, b.String())
+	}
 	for _, format := range []string{"lint", "ascii"} {
 		c := exec.Command("mandoc", "-T", format)
 		c.Stdin = strings.NewReader(b.String())

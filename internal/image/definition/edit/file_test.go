@@ -98,6 +98,8 @@ func TestChanges(t *testing.T) {
 		// A feature brings what it needs, whatever others bring.
 		{"feature/printing", add("nano"), []string{"features/printing/feature.yaml:3 packages.add ->nano"}},
 		{"feature/printing", remove("nano"), []string{"features/printing/feature.yaml:3 packages.add nano>-", "features/printing/feature.yaml:4 packages.remove ->nano"}},
+		// What only a later file adds is that file's.
+		{"feature/printing", remove("vim"), nil},
 		{"base/debian-13", remove("nano"), []string{"bases/debian-13/base.yaml:16 packages.add nano>-"}},
 		{"plain", func(dir string, t definition.Target) (Result, error) {
 			return AddFeatures(dir, t, []string{"printing"})

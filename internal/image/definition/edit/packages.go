@@ -117,8 +117,8 @@ func (x *text) has(dir, name string) (bool, error) {
 	return slices.ContainsFunc(users[0].WantedPackages(), func(p definition.Package) bool { return p.Name == name }), nil
 }
 
-// elsewhere says whether a file that this one can remove from adds a package: one of the same level or of those before
-// it, in any image that it belongs to.
+// elsewhere says whether a file that this one can remove from adds a package, which this one itself doesn't: one of the
+// same level or of those before it, in any image that it belongs to.
 func (x *text) elsewhere(dir, name string) (bool, error) {
 	users, err := x.users(dir)
 	if err != nil {
@@ -128,8 +128,7 @@ func (x *text) elsewhere(dir, name string) (bool, error) {
 	levels = levels[:slices.Index(levels, x.target.Kind)+1]
 	for _, img := range users {
 		for _, part := range img.Parts {
-			own := part.Kind == x.target.Kind && part.Name == x.target.Name
-			if !own && slices.Contains(levels, part.Kind) &&
+			if slices.Contains(levels, part.Kind) &&
 				slices.ContainsFunc(part.Packages.Add, func(p definition.Package) bool { return p.Name == name }) {
 				return true, nil
 			}
