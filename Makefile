@@ -8,9 +8,9 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NHOS := bin/nhos
 
 # What tests use besides what nhos itself does; "nhos doctor" knows the latter.
-TEST_PACKAGES := busybox-static chromium diffoscope-minimal e2fsprogs faketime gcc libc6-dev grub-common gpg gpg-agent mtools procps
+TEST_PACKAGES := busybox-static chromium diffoscope-minimal e2fsprogs faketime gcc libc6-dev grub-common gpg gpg-agent mandoc mtools procps
 
-.PHONY: image test unit boot acceptance bench lint generate setup setup-test clean
+.PHONY: image test unit boot acceptance bench lint generate man install setup setup-test clean
 
 image: setup ## make an image, boot it, and say where the ISO and the report are
 	$(SUDO) $(NHOS) build $(IMAGE)
@@ -41,6 +41,24 @@ tools/bin/golangci-lint: tools/go.mod tools/go.sum
 
 generate: ## the JSON Schemas
 	go generate ./...
+
+PREFIX ?= /usr/local
+SHARE = $(DESTDIR)$(PREFIX)/share
+# Manual pages bear the date of the last commit, or of the change log where there is no history.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
+export SOURCE_DATE_EPOCH
+
+man: $(NHOS) ## the manual pages, into bin/man
+	rm -rf $(dir $(NHOS))man
+	$(NHOS) man --dir $(dir $(NHOS))man
+
+install: man ## the program, its manual pages and completions for bash, zsh and fish; DESTDIR and PREFIX say where
+	install -D -m 755 $(NHOS) $(DESTDIR)$(PREFIX)/bin/nhos
+	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	install -m 644 $(dir $(NHOS))man/*.1 $(SHARE)/man/man1
+	umask 022; $(NHOS) completion bash >$(SHARE)/bash-completion/completions/nhos
+	umask 022; $(NHOS) completion zsh >$(SHARE)/zsh/site-functions/_nhos
+	umask 022; $(NHOS) completion fish >$(SHARE)/fish/vendor_completions.d/nhos.fish
 
 $(NHOS): FORCE
 	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/nhos

@@ -12,6 +12,8 @@ import (
 func newList(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", GroupID: "look", Short: "List the images and respins that are defined",
+		Example: `  nhos list
+  nhos list --definitions ../other --json`,
 		Args: exactArgs(0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			dir, err := f.definitionsDir()

@@ -13,6 +13,8 @@ func newReport(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use: "report IMAGE|FILE.iso", GroupID: "test", Short: "Write the report of all boots of a medium anew",
 		Long: "report gathers what every boot of the medium gave, also of earlier calls of nhos test, into one report.html and\none junit.xml.",
+		Example: `  nhos report desktop
+  nhos report downloads/other.iso`,
 		Args: exactArgs(1, "the name of one image or respin, or the path of one ISO"),
 		RunE: func(c *cobra.Command, args []string) error {
 			_, folder, err := f.medium(args[0])

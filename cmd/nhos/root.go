@@ -43,29 +43,34 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 			return nil
 		},
 		// Without one, cobra shows the help before it looks at the arguments.
-		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
-		SuggestionsMinimumDistance: 2,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return ui.Usage(ui.Hint(err, c.CommandPath()+" --help lists the flags"))
 	})
 	p := root.PersistentFlags()
 	p.StringVar(&f.definitions, "definitions", "", "`folder` of images/, features/ and respins/ (default: the nearest one above the working folder)")
-	p.StringVar(&f.store, "store", defaultStore(), "`folder` that keeps what was made and fetched")
+	p.StringVar(&f.store, "store", defaultStore(), "`folder` that keeps what was made and fetched (default: /var/cache/nhos for root, nhos in one's own cache folder for others; also NHOS_STORE)")
 	p.StringVar(&f.out, "out", "", "`folder` that media and reports are written to (default: out/ beside the definitions)")
 	p.StringVar(&f.mirror, "mirror", os.Getenv("NHOS_MIRROR"), "`URI` of the archive that packages come from, overrides the definition's (also NHOS_MIRROR)")
 	p.BoolVar(&f.json, "json", false, "write JSON, for programs")
 	p.BoolVarP(&f.quiet, "quiet", "q", false, "show no progress")
+	for _, name := range []string{"store", "mirror"} {
+		p.Lookup(name).DefValue = "" // the help is the same on every machine
+	}
 	root.AddGroup(
 		&cobra.Group{ID: "look", Title: "Look at definitions:"},
+		&cobra.Group{ID: "change", Title: "Change definitions:"},
 		&cobra.Group{ID: "make", Title: "Make:"},
 		&cobra.Group{ID: "test", Title: "Test:"},
 		&cobra.Group{ID: "machine", Title: "This machine:"})
 	root.AddCommand(
-		newList(f), newShow(f),
+		newList(f), newShow(f), newGet(f),
+		newSet(f), newUnset(f), newAdd(f), newRemove(f), newNew(f),
 		newLock(f), newPlan(f), newBuild(f), newEnter(f), newCompare(f),
 		newTest(f), newReport(f),
-		newDoctor(f), newStore(f), newGuest())
+		newDoctor(f), newStore(f), newGuest(), newMan())
+	f.complete(root)
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")
 	return root
@@ -73,8 +78,14 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 
 func unknownCommand(root *cobra.Command, name string) error {
 	hint := root.CommandPath() + " --help lists the commands"
-	if near := root.SuggestionsFor(name); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean %q?", near[0])
+	var known []string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			known = append(known, c.Name())
+		}
+	}
+	if near := ui.Nearest(name, known); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return ui.Usage(ui.Hint(fmt.Errorf("unknown command %q", name), hint))
 }

@@ -14,6 +14,8 @@ import (
 func newStoreLs(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List what the store keeps",
+		Example: `  nhos store ls
+  nhos store ls --json`,
 		Long: `ls lists every step whose result is kept, the one used last at the top, and packages and indexes in sum. Sizes of steps
 count what they share; the total counts it once.`,
 		Args: exactArgs(0, "no argument"),

@@ -13,6 +13,7 @@ import (
 func newStoreVerify(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify", Short: "Read all of the store, remove and name what is damaged",
+		Example: `  sudo nhos store verify`,
 		Long: `verify reads every file of the store and holds it against its name. What is damaged is removed, and the next build
 fetches or makes it anew. The exit code is 1 if anything was damaged.`,
 		Args: exactArgs(0, "no argument"),

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"nhos.org/nhos/internal/ui"
 )
 
 // A decoder fills the structs of keys.go from a parsed file. It goes on after an error, so that all of them are found.
@@ -185,7 +187,7 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, f field) {
 		i := slices.Index(known, key.Value)
 		switch {
 		case i < 0:
-			seen[nearest(key.Value, known)] = at.Line // what was meant isn't missing as well
+			seen[ui.Nearest(key.Value, known)] = at.Line // what was meant isn't missing as well
 			d.add(at, suggest(key.Value, "the keys here", known), "unknown key %s", quote(key.Value))
 		case again:
 			d.add(at, "put both into one", "key %q is already on line %d", key.Value, line)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"nhos.org/nhos/internal/ui"
 )
 
 // Modes of what has none stated. They depend on the owner's execute bit alone, which is all that git keeps, so that the
@@ -51,7 +53,7 @@ func (l *loader) noSuchFile(p *part, at Value[string], dir string) {
 		known = append(known, f.Path)
 	}
 	hint := ""
-	if near := nearest(at.Value, known); near != "" {
+	if near := ui.Nearest(at.Value, known); near != "" {
 		hint = "did you mean " + quote(near) + "?"
 	}
 	l.add(at.Origin, hint, "%s is not in %s/files", quote(at.Value), dir)

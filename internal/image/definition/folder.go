@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"nhos.org/nhos/internal/ui"
 )
 
 // folder reads what lies beside the definition file of a base, feature or respin: files/, scripts/ and checks/.
@@ -29,7 +31,7 @@ func (l *loader) strays(dir, file string) {
 		if strings.HasSuffix(e.Name(), "~") || strings.HasPrefix(e.Name(), ".") {
 			continue // an editor's
 		}
-		if near := nearest(e.Name(), known); near != "" && near != e.Name() {
+		if near := ui.Nearest(e.Name(), known); near != "" && near != e.Name() {
 			l.add(Origin{File: dir + "/" + e.Name()}, fmt.Sprintf("did you mean %q?", near), "nothing reads it")
 		}
 	}

@@ -13,19 +13,25 @@ import (
 //
 // An error joins all that is wrong, each an *[Error] with its hint (ui.HintOf); walk Unwrap() []error to get at them.
 // Where id itself names nothing there is one plain error that lists what there is.
-func Load(dir, id string) (*Image, error) {
-	dir, err := filepath.Abs(dir)
+func Load(dir, id string) (*Image, error) { return LoadWith(dir, id, nil) }
+
+// Texts are what definition files would hold, by their path below the definitions folder with slashes.
+type Texts map[string][]byte
+
+// LoadWith is [Load] with some files replaced or added, so that a change can be tried before it is written.
+func LoadWith(dir, id string, with Texts) (*Image, error) {
+	l, err := newLoader(dir, with)
 	if err != nil {
 		return nil, err
 	}
-	root, err := openRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = root.Close() }()
-	l := &loader{report: newReport(), dir: dir, root: root}
-	isImage := isName(id) && exists(root, fileOf(KindImage, id))
-	isRespin := isName(id) && exists(root, fileOf(KindRespin, id))
+	defer l.close()
+	return l.load(id)
+}
+
+// load reads all that belongs to id.
+func (l *loader) load(id string) (*Image, error) {
+	isImage := isName(id) && l.exists(fileOf(KindImage, id))
+	isRespin := isName(id) && l.exists(fileOf(KindRespin, id))
 	switch {
 	case isImage && isRespin:
 		l.add(Origin{File: fileOf(KindRespin, id)}, "rename one of them",
@@ -35,8 +41,13 @@ func Load(dir, id string) (*Image, error) {
 	case isRespin:
 		l.respin(id)
 	default:
-		return nil, unknown(dir, id)
+		return nil, unknown(l.dir, id)
 	}
+	return l.result()
+}
+
+// result merges what was read.
+func (l *loader) result() (*Image, error) {
 	img := l.merge() // also after an error: what it finds belongs to the same report
 	if err := l.err(); err != nil {
 		return nil, err
@@ -59,7 +70,7 @@ func unknown(dir, id string) error {
 	}
 	err = fmt.Errorf("no image or respin is called %s: there are %s and %s",
 		quote(id), list("images", images), list("respins", respins))
-	if near := nearest(id, append(images, respins...)); near != "" {
+	if near := ui.Nearest(id, append(images, respins...)); near != "" {
 		err = ui.Hint(err, fmt.Sprintf("did you mean %q?", near))
 	}
 	return err
@@ -70,6 +81,7 @@ type loader struct {
 	*report
 	dir   string
 	root  *os.Root
+	with  Texts
 	parts []part
 	keys  struct { // of the files that there is one of
 		base   baseKeys
@@ -77,6 +89,26 @@ type loader struct {
 		respin respinKeys
 	}
 	names struct{ base, image, respin string }
+}
+
+func newLoader(dir string, with Texts) (*loader, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := openRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &loader{report: newReport(), dir: dir, root: root, with: with}, nil
+}
+
+func (l *loader) close() { _ = l.root.Close() }
+
+// exists says whether a definition file is there, or would be.
+func (l *loader) exists(file string) bool {
+	_, would := l.with[file]
+	return would || exists(l.root, file)
 }
 
 // A part is a Part with what isn't kept in the result.
@@ -89,7 +121,14 @@ type part struct {
 // read decodes the definition file of a base, feature, image or respin.
 func (l *loader) read(kind Kind, name string, into any) bool {
 	file := fileOf(kind, name)
-	n := l.parse(l.root, file)
+	text, replaced := l.with[file]
+	if !replaced {
+		var ok bool
+		if text, ok = l.text(l.root, file); !ok {
+			return false
+		}
+	}
+	n := l.parseText(file, text)
 	if n == nil {
 		return false
 	}
@@ -99,7 +138,7 @@ func (l *loader) read(kind Kind, name string, into any) bool {
 
 // named says whether a definition of that name exists, and reports where it is named if not.
 func (l *loader) named(kind Kind, name Value[string]) bool {
-	if name.Value == "" || exists(l.root, fileOf(kind, name.Value)) {
+	if name.Value == "" || l.exists(fileOf(kind, name.Value)) {
 		return name.Value != ""
 	}
 	if kind != KindImage && exists(l.root, folderOf(kind, name.Value)) {

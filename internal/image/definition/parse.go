@@ -27,22 +27,54 @@ const (
 
 // parse reads a definition file, and its one document from it. On error it returns nil and the report has it.
 func (r *report) parse(root *os.Root, file string) ast.Node {
+	text, ok := r.text(root, file)
+	if !ok {
+		return nil
+	}
+	return r.parseText(file, text)
+}
+
+// text reads a definition file. It reads one byte more than there may be at most.
+func (r *report) text(root *os.Root, file string) (text []byte, ok bool) {
 	if info, err := root.Stat(file); err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for ever
 		r.add(Origin{File: file}, "", "is %s, not a file", typeName(info.Mode()))
-		return nil
+		return nil, false
 	}
 	f, err := root.Open(file)
 	if err != nil {
 		r.add(Origin{File: file}, "", "opening it: %v", cause(err))
-		return nil
+		return nil, false
 	}
 	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	text, err = io.ReadAll(io.LimitReader(f, maxBytes+1))
 	if err != nil {
 		r.add(Origin{File: file}, "", "reading it: %v", cause(err))
-		return nil
+		return nil, false
 	}
-	return r.parseText(file, text)
+	return text, true
+}
+
+// ReadFile reads the definition file that t names, and its one YAML document. Syntax and size are checked, keys and
+// values are not.
+//
+// The line and the column (in characters, from 1) of a node's token are those of the text without a byte order mark.
+func ReadFile(dir string, t Target) (text []byte, document ast.Node, err error) {
+	root, err := openRoot(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = root.Close() }()
+	r := newReport()
+	if text, ok := r.text(root, t.File()); ok {
+		return text, r.parseText(t.File(), text), r.err()
+	}
+	return nil, nil, r.err()
+}
+
+// Parse reads the one YAML document of text, which is what the definition file called file holds.
+func Parse(file string, text []byte) (ast.Node, error) {
+	r := newReport()
+	return r.parseText(file, text), r.err()
 }
 
 // parseText is parse for what was read.

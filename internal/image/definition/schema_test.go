@@ -14,7 +14,7 @@ import (
 )
 
 func TestSchemaIsFresh(t *testing.T) {
-	for _, kind := range Kinds() {
+	for _, kind := range SchemaKinds() {
 		want, err := Schema(kind)
 		if err != nil {
 			t.Fatal(err)
@@ -67,11 +67,13 @@ func validate(t *testing.T, s *jsonschema.Schema, text []byte) error {
 func TestFixturesFitSchema(t *testing.T) {
 	patterns := map[Kind]string{
 		KindBase: "bases/*/base.yaml", KindFeature: "features/*/feature.yaml", KindImage: "images/*.yaml",
-		KindRespin: "respins/*/respin.yaml",
+		KindRespin: "respins/*/respin.yaml", kindChecks: "*/*/checks/*.yaml",
 	}
 	for kind, pattern := range patterns {
 		s := compiled(t, kind)
 		files, err := filepath.Glob("testdata/*/" + pattern)
+		shipped, _ := filepath.Glob("../../../" + pattern)
+		files = append(files, shipped...)
 		if err != nil || len(files) < 2 {
 			t.Fatalf("%s: %v, %v", pattern, files, err)
 		}
@@ -137,6 +139,15 @@ func TestSchemaAgreesWithReader(t *testing.T) {
 			}
 		})
 	}
+	checks := compiled(t, kindChecks)
+	for text, fits := range map[string]bool{
+		"[{id: a, claim: A, run: x}]": true, "[{id: a, claim: A}]": false, "[{id: a, claim: A, run: x, file: /x}]": false,
+		"[{id: a, claim: A, unit: x}]": false, "[{id: a, claim: A, run: x, wihtin: 5s}]": false, "{id: a, claim: A, run: x}": false,
+	} {
+		if err := validate(t, checks, []byte(text)); (err == nil) != fits {
+			t.Errorf("checks %s: %v", text, err)
+		}
+	}
 	mode := compiled(t, KindFeature)
 	for value, fits := range map[string]bool{`"0440"`: true, "0440": true, "true": false, `"999"`: false, `"04400"`: false} {
 		text := "description: A\nfiles: [{path: /a, mode: " + value + "}]\n"
@@ -169,7 +180,7 @@ func (n node) walk(path string, visit func(path string, n node)) {
 
 func TestSchemaIsStrictAndDocumented(t *testing.T) {
 	sections := pageSections(t)
-	for _, kind := range Kinds() {
+	for _, kind := range SchemaKinds() {
 		text, err := Schema(kind)
 		if err != nil {
 			t.Fatal(err)
@@ -187,6 +198,9 @@ func TestSchemaIsStrictAndDocumented(t *testing.T) {
 			}
 		}
 		strict("the file", s)
+		if s.Items != nil {
+			strict("an entry of the file", *s.Items)
+		}
 		s.walk("", func(path string, n node) {
 			strict(path, n)
 			if n.Description == "" {

@@ -5,13 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
+	"nhos.org/nhos/internal/ui"
 )
 
 // suggest returns the hint for a word that isn't one of the words that are known: the nearest one, or else all of
 // them. what names them in the plural: "features".
 func suggest(word, what string, known []string) string {
-	if near := nearest(word, known); near != "" {
+	if near := ui.Nearest(word, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	if len(known) == 0 {
@@ -23,19 +23,4 @@ func suggest(word, what string, known []string) string {
 		known = append(known[:most], "…")
 	}
 	return what + " are " + strings.Join(known, ", ")
-}
-
-// nearest returns the known word that is likely to have been meant, or "".
-func nearest(word string, known []string) string {
-	best, distance := "", 1+max(1, min(len(word)/3, 3))
-	if len(word) > 100 {
-		return ""
-	}
-	for _, k := range known {
-		d := levenshtein.ComputeDistance(strings.ToLower(word), k)
-		if d < distance || d == distance && best != "" && k < best {
-			best, distance = k, d
-		}
-	}
-	return best
 }

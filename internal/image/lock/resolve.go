@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-
-	"github.com/agnivade/levenshtein"
 
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/ui"
@@ -212,16 +211,10 @@ func (r *resolver) unknown(wanted []definition.Package) error {
 
 // nearest is the hint for a package name that nobody knows.
 func nearest(name string, names map[string]bool) string {
-	best, distance := "", 3
-	for n := range names {
-		if d := levenshtein.ComputeDistance(name, n); d < distance || d == distance && best != "" && n < best {
-			best, distance = n, d
-		}
+	if best := ui.Nearest(name, slices.Collect(maps.Keys(names))); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
 	}
-	if best == "" {
-		return "apt-cache search WORD finds packages by what they are for"
-	}
-	return fmt.Sprintf("did you mean %q?", best)
+	return "apt-cache search WORD finds packages by what they are for"
 }
 
 // explain points apt's refusal to the definition's lines that ask for the packages it names.

@@ -24,7 +24,7 @@ func write(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	for _, kind := range definition.Kinds() {
+	for _, kind := range definition.SchemaKinds() {
 		text, err := definition.Schema(kind)
 		if err != nil {
 			return err
