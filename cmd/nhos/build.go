@@ -38,7 +38,7 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 			if err != nil {
 				return err
 			}
-			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: recorder})
+			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: recorder, Version: version()})
 			progress.Close()
 			if err != nil {
 				return err

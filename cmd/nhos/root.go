@@ -63,9 +63,9 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 		&cobra.Group{ID: "test", Title: "Test:"},
 		&cobra.Group{ID: "machine", Title: "This machine:"})
 	root.AddCommand(
-		newList(f), newShow(f),
-		newLock(f), newPlan(f), newBuild(f),
-		newTest(f), newReport(f),
+		newList(f), newShow(f), newSizes(f),
+		newLock(f), newPlan(f), newBuild(f), newSign(f),
+		newTest(f), newVerify(f), newReport(f),
 		newDoctor(f), newGuest())
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")

@@ -16,12 +16,14 @@ import (
 	"nhos.org/nhos/internal/image/lock"
 	"nhos.org/nhos/internal/image/media"
 	"nhos.org/nhos/internal/image/rootfs"
+	"nhos.org/nhos/internal/image/secrets"
 	"nhos.org/nhos/internal/image/store"
 	"nhos.org/nhos/internal/ui"
 )
 
 // stepVersion is part of every key. It is raised when the way a layer is made changes without its inputs changing.
-const stepVersion = 1
+// The rules of the scan for secrets are part of that way.
+const stepVersion = 1 + secrets.Version
 
 // A Plan is what a build of one image does.
 type Plan struct {
@@ -30,6 +32,7 @@ type Plan struct {
 	Layers []Layer           `json:"layers"` // the bottom first
 	Boot   Boot              `json:"boot"`
 	Medium Medium            `json:"medium"`
+	Tools  Tools             `json:"-"`
 }
 
 // A Layer is one file system of the stack.
@@ -82,7 +85,7 @@ func New(img, plain *definition.Image, l *lock.Lock, tools Tools, s *store.Store
 	if err := covers(img, l); err != nil {
 		return nil, err
 	}
-	p := &Plan{Image: img, Lock: l}
+	p := &Plan{Image: img, Lock: l, Tools: tools}
 	if err := p.layers(img, plain, tools.Layer); err != nil {
 		return nil, err
 	}
@@ -177,6 +180,8 @@ const (
 	LayerOutput  = "layer"
 	KernelOutput = "kernel"
 	InitrdOutput = "initrd"
+	// ContentsOutput lists what is in the layer (package contents).
+	ContentsOutput = "contents"
 )
 
 func (p *Plan) boot(tools map[string]string, s *store.Store) {
@@ -206,8 +211,13 @@ func (p *Plan) medium(img *definition.Image, tools map[string]string) {
 	for _, a := range img.Settings.KernelArguments {
 		c.KernelArguments = append(c.KernelArguments, a.Value)
 	}
+	// What may pass the scan for secrets changes no layer, but whether the medium may be made of them.
+	var allowed []string
 	for _, part := range img.Parts {
 		c.Checks = append(c.Checks, part.Checks...)
+		for _, a := range part.AllowSecrets {
+			allowed = append(allowed, a.Path+" "+string(a.Kind))
+		}
 	}
 	var keys []store.Digest
 	for _, l := range p.Layers {
@@ -223,7 +233,8 @@ func (p *Plan) medium(img *definition.Image, tools map[string]string) {
 			Content media.Content
 			Menu    string
 			Tools   map[string]string
-		}{stepVersion, keys, p.Boot.Key, c, media.Menu(c), tools}),
+			Allowed []string
+		}{stepVersion, keys, p.Boot.Key, c, media.Menu(c), tools, allowed}),
 	}
 }
 
