@@ -91,6 +91,9 @@ func (r *Root) owners(layers []*Layer) {
 				r.Licences[p.Name] = p.Licences
 			}
 			for _, f := range p.Files {
+				if !strings.HasPrefix(f, "/") {
+					continue
+				}
 				if d, ok := diversions[f]; ok && d.by != p.Name {
 					f = d.to
 				}

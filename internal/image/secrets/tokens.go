@@ -44,7 +44,7 @@ var tokenRules = []rule{
 	{words: []string{"dckr_pat_"}, kind: Token, what: "a token of Docker's", pattern: re(`^dckr_pat_[A-Za-z0-9_-]{20,}`)},
 	{words: []string{"sk_live_", "rk_live_"}, kind: Token, what: "a key of Stripe's", pattern: re(`^[sr]k_live_[A-Za-z0-9]{20,}`)},
 	{words: []string{"hvs."}, kind: Token, what: "a token of Vault's", pattern: re(`^hvs\.[A-Za-z0-9_-]{60,}`)},
-	{words: []string{"eyJh", "eyJ0", "eyJr"}, kind: Token, what: "a JSON web token", pattern: re(`^eyJ[A-Za-z0-9_-]{12,}\.eyJ[A-Za-z0-9_-]{12,}\.[A-Za-z0-9_-]{32,}`)},
+	{words: []string{"eyJh", "eyJ0", "eyJr", "eyJj", "eyJl", "eyJq", "eyJ4"}, kind: Token, what: "a JSON web token", pattern: re(`^eyJ[A-Za-z0-9_-]{12,}\.eyJ[A-Za-z0-9_-]{12,}\.[A-Za-z0-9_-]{32,}`)},
 }
 
 func re(s string) *regexp.Regexp { return regexp.MustCompile(s) }
