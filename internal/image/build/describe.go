@@ -89,30 +89,29 @@ func (b *builder) note(name string, write func(w io.Writer) error) (noted, error
 	return n, nil
 }
 
-// notes writes the lock, the inventory, the SBOM and the provenance of r beside the medium that is to be.
-func (b *builder) notes(r *Result, d *described, date time.Time) ([]noted, error) {
-	base := b.plan.Image.Base
-	var all []noted
-	var problem error
-	add := func(name string, write func(w io.Writer) error) {
-		n, err := b.note(name, write)
-		all, problem = append(all, n), errors.Join(problem, err)
-	}
-	add(r.Lock, func(w io.Writer) error {
+// earlyNotes writes the lock and the inventory, which don't need the ISO.
+func (b *builder) earlyNotes(r *Result, d *described) ([]noted, error) {
+	locked, err := b.note(r.Lock, func(w io.Writer) error {
 		_, err := io.WriteString(w, b.plan.Lock.String())
 		return err
 	})
-	add(r.Inventory, d.inventory.Encode)
-	add(r.SBOM, func(w io.Writer) error {
+	listed, also := b.note(r.Inventory, d.inventory.Encode)
+	return []noted{locked, listed}, errors.Join(err, also)
+}
+
+// lateNotes writes the SBOM and the provenance, which name the ISO's digest.
+func (b *builder) lateNotes(r *Result, d *described, date time.Time) ([]noted, error) {
+	base := b.plan.Image.Base
+	bill, err := b.note(r.SBOM, func(w io.Writer) error {
 		return sbom.Write(w, sbom.Medium{
 			Inventory: d.inventory, Lock: b.plan.Lock, Licences: d.licences, Distribution: base.Distribution, Suite: base.Suite,
 			Key: string(r.Key), File: r.ISO, SHA256: r.SHA256, Date: date, Version: b.Version,
 		})
 	})
-	add(r.Provenance, func(w io.Writer) error {
+	statement, also := b.note(r.Provenance, func(w io.Writer) error {
 		return provenance.Write(w, provenance.Medium{Plan: b.plan, SHA256: r.SHA256, Version: b.Version})
 	})
-	return all, problem
+	return []noted{bill, statement}, errors.Join(err, also)
 }
 
 // setAside moves the notes of the medium that is there to the folder of previous ones, in the place of older ones, so

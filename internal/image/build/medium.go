@@ -104,9 +104,17 @@ func (b *builder) writeMedium(ctx context.Context) (*Result, error) {
 	defer os.Remove(unfinished)
 	// What is on the medium is found out while it is written: one takes a disk, the other a processor.
 	var what *described
+	var notes []noted
+	defer func() {
+		for _, n := range notes {
+			os.Remove(n.part)
+		}
+	}()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		what, err = b.describe()
+		if what, err = b.describe(); err == nil {
+			notes, err = b.earlyNotes(r, what)
+		}
 		return err
 	})
 	group.Go(func() error {
@@ -120,12 +128,8 @@ func (b *builder) writeMedium(ctx context.Context) (*Result, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	notes, err := b.notes(r, what, parts.Date)
-	defer func() {
-		for _, n := range notes {
-			os.Remove(n.part)
-		}
-	}()
+	late, err := b.lateNotes(r, what, parts.Date)
+	notes = append(notes, late...)
 	if err != nil {
 		return nil, err
 	}
