@@ -44,11 +44,10 @@ func over(lower []Placed, upper []Entry, layer int) []Placed {
 		for len(lower) > 0 && order(lower[0].Path, u.Path) < 0 {
 			merged, lower = append(merged, lower[0]), lower[1:]
 		}
-		merges := u.Mode.IsDir() && !u.Opaque // what is in the lower directory stays
 		if len(lower) > 0 && lower[0].Path == u.Path {
-			merges = merges && lower[0].Mode.IsDir()
 			lower = lower[1:]
 		}
+		merges := u.Mode.IsDir() && !u.Opaque // what is in the lower directory stays
 		for !merges && len(lower) > 0 && below(lower[0].Path, u.Path) {
 			lower = lower[1:]
 		}

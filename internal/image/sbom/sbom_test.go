@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,9 @@ func TestWrite(t *testing.T) {
 	milk := (*bom.Components)[0].BOMRef
 	if d := cmp.Diff([]cdx.Dependency{{Ref: "medium", Dependencies: &[]string{tea.BOMRef}}, {Ref: tea.BOMRef, Dependencies: &[]string{milk}}}, *bom.Dependencies); d != "" {
 		t.Errorf("dependencies (-want +got):\n%s", d)
+	}
+	if !regexp.MustCompile(`^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(bom.SerialNumber) {
+		t.Errorf("serial number %s", bom.SerialNumber)
 	}
 	if bom.Metadata.Timestamp != "2023-11-14T22:13:20Z" || (*bom.Metadata.Component.Hashes)[0].Value != sum {
 		t.Errorf("metadata %+v", bom.Metadata)

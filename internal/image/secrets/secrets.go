@@ -78,7 +78,7 @@ func NewScanner() *Scanner { return &Scanner{buf: make([]byte, bufferSize)} }
 // configuration says that it is judged line by line as well. The error is r's.
 func (s *Scanner) File(path string, r io.Reader, configuration bool) ([]Finding, error) {
 	s.findings, s.seen = nil, map[Finding]bool{}
-	carried, line, first := 0, 1, true
+	carried, seen, line, first := 0, 0, 1, true
 	text := false
 	for {
 		n, err := io.ReadFull(r, s.buf[carried:])
@@ -98,16 +98,17 @@ func (s *Scanner) File(path string, r io.Reader, configuration bool) ([]Finding,
 		if !text {
 			at = 0
 		}
-		s.tokens(b, at)
+		s.tokens(b, seen, at)
 		if end || len(s.findings) >= most {
 			_, err := io.Copy(io.Discard, r) // whoever reads along wants all of it
 			return s.findings, err
 		}
-		// What a rule may still need is kept; a finding in it is found again, and is the same finding.
+		// What a rule may still need is kept; a finding in it is found again, and is the same finding. What begins in the
+		// first bytes of it has been judged with all that it takes.
 		keep := overlap + before
 		line += bytes.Count(b[:len(b)-keep], []byte{'\n'})
 		carried = copy(s.buf, b[len(b)-keep:])
-		first = false
+		seen, first = before, false
 	}
 }
 

@@ -216,7 +216,7 @@ func TestQuiet(t *testing.T) {
 		"an option":                    {"/etc/x", "password_file = /etc/x.pass1\nsecret: true\npasswordless: yes\nask_password = required\n"},
 		"a comment":                    {"/etc/x", "# password = Sommer2026\n; secret = a8Kd0qP2zX\n"},
 		"a sentence":                   {"/etc/x", "Password: type the one that the ward has, 8 characters\n"},
-		"an address without":           {"/etc/x", "url = https://user@example.org/ ssh://git@example.org:22/x http://[::1]:80/@x\n"},
+		"an address without":           {"/etc/x", "url = https://user@example.org/ ssh://git@example.org:22/x https://user:${PASS}@example.org/ https://user:password@example.org/ http://[::1]:80/@x\n"},
 		"a documented AWS key":         {"/etc/x", "AKIAIOSFODNN7" + "EXAMPLE\n"},
 		"a word that goes on":          {"/etc/x", "XAKIAABCDEFGHIJKLMNOP AKIAshort\n"},
 		"code":                         {"/etc/x.py", "password = getpass.getpass()\ntoken = self.token_2\nsecret = os.environ['S3CRET']\n"},
@@ -250,6 +250,26 @@ func TestFindsWhereverItIs(t *testing.T) {
 				t.Errorf("at %d%+d: found %v; want line %d", seam, off, found, want)
 			}
 		}
+	}
+}
+
+// TestLongOnesAcrossASeam needs more of the next buffer than a short token does.
+func TestLongOnesAcrossASeam(t *testing.T) {
+	token := "eyJh" + noise(2000) + ".eyJ" + noise(4000) + "." + noise(43)
+	for _, off := range []int{-6000, -3000, -60} {
+		text := append(append(bytes.Repeat([]byte("a line\n"), bufferSize)[:bufferSize+off-1], '\n'), token...)
+		if found := scan(t, "/var/log/x", text); len(found) != 1 {
+			t.Errorf("at the seam%+d: found %v", off, found)
+		}
+	}
+}
+
+// TestNoBeginningAtASeam: what goes on from the byte before a seam is no beginning.
+func TestNoBeginningAtASeam(t *testing.T) {
+	text := bytes.Repeat([]byte("x"), bufferSize+100)
+	copy(text[bufferSize-overlap-before:], "AKIAABCDEFGHIJKLMNOP ")
+	if found := scan(t, "/x", text); len(found) > 0 {
+		t.Errorf("found %v", found)
 	}
 }
 

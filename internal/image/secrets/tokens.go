@@ -60,11 +60,12 @@ var anchors, anchorRules = func() (*search, []int) {
 	return newSearch(words), rules
 }()
 
-// tokens looks for what has an unmistakable beginning. b begins on the given line, or on none (0).
-func (s *Scanner) tokens(b []byte, first int) {
+// tokens looks for what has an unmistakable beginning. What begins before from was judged earlier.
+// b begins on line first, or on none (0).
+func (s *Scanner) tokens(b []byte, from, first int) {
 	anchors.each(b, func(pos, word int) {
 		r := &tokenRules[anchorRules[word]]
-		if !r.inside && pos > 0 && isWord(b[pos-1]) {
+		if pos < from || !r.inside && pos > 0 && isWord(b[pos-1]) {
 			return
 		}
 		m := r.pattern.Find(b[pos:min(len(b), pos+overlap)])
