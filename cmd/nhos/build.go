@@ -67,7 +67,9 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 			if err != nil {
 				return err
 			}
-			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: r.Progress, KeepFailed: keepFailed})
+			result, err := build.Run(c.Context(), p, build.Options{
+				Store: r.Store, Mirrors: mirrors, Out: out, Progress: r.Progress, KeepFailed: keepFailed, Version: version(),
+			})
 			if err == nil {
 				err = keepToSize(c.Context(), r.Store, limits, r.Progress)
 			}

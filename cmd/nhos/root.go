@@ -65,10 +65,10 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 		&cobra.Group{ID: "test", Title: "Test:"},
 		&cobra.Group{ID: "machine", Title: "This machine:"})
 	root.AddCommand(
-		newList(f), newShow(f), newGet(f),
+		newList(f), newShow(f), newGet(f), newSizes(f),
 		newSet(f), newUnset(f), newAdd(f), newRemove(f), newNew(f),
-		newLock(f), newPlan(f), newBuild(f), newEnter(f), newCompare(f),
-		newTest(f), newReport(f),
+		newLock(f), newPlan(f), newBuild(f), newEnter(f), newCompare(f), newSign(f),
+		newTest(f), newVerify(f), newReport(f),
 		newDoctor(f), newStore(f), newGuest(), newMan())
 	f.complete(root)
 	root.SetHelpCommandGroupID("machine")

@@ -6,6 +6,7 @@
 package inventory
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -64,7 +65,7 @@ type File struct {
 	Size   int64       `json:"size,omitempty"`   // bytes of a regular file
 	SHA256 string      `json:"sha256,omitempty"` // of a regular file
 	Target string      `json:"target,omitempty"` // of a symbolic link
-	// Package is the owner by dpkg's lists, "" for a file that no package owns.
+	// Package is the owner by dpkg's lists, "" for a file that no package owns, and for a directory, which belongs to all.
 	Package string `json:"package,omitempty"`
 	Layer   string `json:"layer"` // the topmost that holds it
 }
@@ -72,24 +73,51 @@ type File struct {
 // maxSize bounds what is read: a desktop's inventory takes about 30 MB.
 const maxSize = 1 << 30
 
-// Write keeps the inventory at path, gzipped JSON. The same inventory gives the same bytes.
+// Write keeps the inventory at path. See [Inventory.Encode].
 func (v *Inventory) Write(path string) error {
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
 	if err != nil {
 		return fmt.Errorf("writing the inventory: %w", err)
 	}
 	defer f.Cleanup() //nolint:errcheck // after a success there is nothing to clean up
-	z, err := gzip.NewWriterLevel(f, gzip.BestSpeed)
-	if err != nil {
-		return fmt.Errorf("writing the inventory: %w", err)
-	}
-	if err := json.NewEncoder(z).Encode(v); err != nil {
-		return fmt.Errorf("writing the inventory %s: %w", path, err)
-	}
-	if err := z.Close(); err != nil {
+	if err := v.Encode(f); err != nil {
 		return fmt.Errorf("writing the inventory %s: %w", path, err)
 	}
 	return f.CloseAtomicallyReplace()
+}
+
+// Encode writes the inventory as gzipped JSON, in which every file is a line, so that it never is in memory whole. The
+// same inventory gives the same bytes.
+func (v *Inventory) Encode(w io.Writer) error {
+	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	head := *v
+	head.Files = []File{}
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	const end = "]}" // of the files, which are the last key, and of the whole
+	if _, err = z.Write(bytes.TrimSuffix(text, []byte(end))); err != nil {
+		return err
+	}
+	for i := range v.Files {
+		if text, err = json.Marshal(&v.Files[i]); err != nil {
+			return err
+		}
+		if i > 0 {
+			text = append([]byte(",\n"), text...)
+		}
+		if _, err := z.Write(text); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(z, end); err != nil {
+		return err
+	}
+	return z.Close()
 }
 
 // Read reads what [Inventory.Write] wrote.

@@ -1,5 +1,5 @@
 // Package build makes what a plan says: it fetches packages, makes the layers that the store doesn't have, and writes
-// the medium with its lock and checksums beside it.
+// the medium, and beside it what says what is on it.
 //
 // Everything finished goes into the store at once, so a build that was interrupted goes on from there the next time.
 package build
@@ -29,21 +29,25 @@ type Options struct {
 	Mirrors  lock.Mirrors
 	Out      string // the folder of this image: the medium, its lock, its checksums, logs
 	Progress ui.Progress
+	Version  string // of this program
 	// KeepFailed keeps a layer that couldn't be made for [Enter].
 	KeepFailed bool
 }
 
 // A Result is a written medium. It is kept beside it as build.json.
 type Result struct {
-	ID     string       `json:"id"`  // of the image or respin
-	Key    store.Digest `json:"key"` // of the medium's plan
-	ISO    string       `json:"iso"` // file name
-	Lock   string       `json:"lock"`
-	SHA256 string       `json:"sha256"`
-	Size   int64        `json:"size"` // bytes
-	Layers []string     `json:"layers"`
-	Reused bool         `json:"-"` // the medium was there already, whole and of the same key
-	Dir    string       `json:"-"` // where the files are
+	ID         string       `json:"id"`  // of the image or respin
+	Key        store.Digest `json:"key"` // of the medium's plan
+	ISO        string       `json:"iso"` // file name, as the next four
+	Lock       string       `json:"lock"`
+	Inventory  string       `json:"inventory"`
+	SBOM       string       `json:"sbom"`
+	Provenance string       `json:"provenance"`
+	SHA256     string       `json:"sha256"` // of the ISO
+	Size       int64        `json:"size"`   // bytes of the ISO
+	Layers     []string     `json:"layers"`
+	Reused     bool         `json:"-"` // the medium was there already, whole and of the same key
+	Dir        string       `json:"-"` // where the files are
 }
 
 // Run carries out p.

@@ -433,6 +433,14 @@ func TestCurrent(t *testing.T) {
 	}
 	note(good)
 	medium("abc")
+	if r := current(b.plan, b.Options); r != nil {
+		t.Errorf("the lock isn't there, and current = %v", r)
+	}
+	for _, name := range []string{"desk.lock", "SHA256SUMS"} {
+		if err := os.WriteFile(filepath.Join(b.Out, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if r := current(b.plan, b.Options); r == nil || !r.Reused || r.Dir != b.Out || r.ISO != b.plan.Medium.File || r.Size != 3 {
 		t.Errorf("the medium is there, and current = %+v", r)
 	}

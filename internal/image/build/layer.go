@@ -166,6 +166,9 @@ func (b *builder) seal(ctx context.Context, upper, out string, date int64, log i
 	if err := stripOverlay(upper); err != nil {
 		return a, err
 	}
+	if err := b.inspect(ctx, upper, out, log); err != nil {
+		return a, err
+	}
 	file := filepath.Join(out, plan.LayerOutput)
 	args := append([]string{upper, file, "-noappend", "-no-progress", "-quiet", "-no-exports"}, compression(b.plan.Image.Compression.Value)...)
 	cmd := exec.CommandContext(ctx, "mksquashfs", args...)

@@ -9,14 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
+	"golang.org/x/sync/errgroup"
 
 	"nhos.org/nhos/internal/image/media"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/rootfs"
+	"nhos.org/nhos/internal/image/signature"
 	"nhos.org/nhos/internal/image/store"
 	"nhos.org/nhos/internal/trace"
 )
@@ -100,38 +101,69 @@ func (b *builder) writeMedium(ctx context.Context) (*Result, error) {
 	}
 	defer scratch.Close()
 	r := &Result{ID: b.plan.Image.ID(), Key: b.plan.Medium.Key, ISO: b.plan.Medium.File, Dir: b.Out}
-	r.Lock = r.ID + ".lock"
+	r.Lock, r.Inventory, r.SBOM, r.Provenance = r.ID+".lock", r.ID+".inventory.json.gz", r.ID+".sbom.cdx.json", r.ID+".provenance.json"
 	for _, l := range b.plan.Layers {
 		r.Layers = append(r.Layers, l.Name+" "+string(l.Key))
 	}
 	unfinished := filepath.Join(b.Out, "."+r.ISO+".part")
 	defer os.Remove(unfinished)
-	written := b.span.Time("xorriso")
-	err = media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch.Dir, unfinished)
-	written()
+	// What is on the medium is found out while it is written: one takes a disk, the other a processor.
+	var what *described
+	var notes []noted
+	defer func() {
+		for _, n := range notes {
+			os.Remove(n.part)
+		}
+	}()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		if what, err = b.describe(); err == nil {
+			notes, err = b.earlyNotes(r, what)
+		}
+		return err
+	})
+	group.Go(func() error {
+		written := b.span.Time("xorriso")
+		err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch.Dir, unfinished)
+		written()
+		if err != nil {
+			return err
+		}
+		digested, err := b.digest(unfinished)
+		r.SHA256, r.Size = string(digested.Digest), digested.Size
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	late, err := b.lateNotes(r, what, parts.Date)
+	notes = append(notes, late...)
 	if err != nil {
 		return nil, err
 	}
-	digested, err := b.digest(unfinished)
-	if err != nil {
-		return nil, err
+	sums := fmt.Sprintf("%s  %s\n", r.SHA256, r.ISO)
+	for _, n := range notes {
+		sums += fmt.Sprintf("%s  %s\n", n.sha256, n.name)
 	}
-	r.SHA256, r.Size = string(digested.Digest), digested.Size
-	text := b.plan.Lock.String()
-	sum, _ := store.Copy(io.Discard, strings.NewReader(text))
-	sums := fmt.Sprintf("%s  %s\n%s  %s\n", r.SHA256, r.ISO, sum.Digest, r.Lock)
 	note, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	// The note goes first and comes back last: while the files change, none says that they belong together.
-	if err := os.Remove(filepath.Join(b.Out, resultFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("writing the medium: %w", err)
+	if err := b.setAside(r); err != nil {
+		return nil, err
 	}
-	err = errors.Join(
-		os.Rename(unfinished, filepath.Join(b.Out, r.ISO)),
-		renameio.WriteFile(filepath.Join(b.Out, r.Lock), []byte(text), 0o644),
-		renameio.WriteFile(filepath.Join(b.Out, "SHA256SUMS"), []byte(sums), 0o644),
+	for _, name := range signature.Files { // they were of the medium before
+		if err := os.Remove(filepath.Join(b.Out, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("writing the medium: %w", err)
+		}
+	}
+	err = os.Rename(unfinished, filepath.Join(b.Out, r.ISO))
+	for _, n := range notes {
+		err = errors.Join(err, os.Rename(n.part, filepath.Join(b.Out, n.name)))
+	}
+	err = errors.Join(err,
+		renameio.WriteFile(filepath.Join(b.Out, signature.SumsFile), []byte(sums), 0o644),
 		renameio.WriteFile(filepath.Join(b.Out, resultFile), append(note, '\n'), 0o644))
 	if err != nil {
 		return nil, fmt.Errorf("writing the medium: %w", err)
@@ -172,6 +204,10 @@ func current(p *plan.Plan, o Options) *Result {
 	}
 	phase := o.Progress.Begin("medium", 0)
 	got, err := digestFile(filepath.Join(o.Out, r.ISO))
+	for _, name := range []string{r.Lock, r.Inventory, r.SBOM, r.Provenance, signature.SumsFile} {
+		_, there := os.Stat(filepath.Join(o.Out, name))
+		err = errors.Join(err, there)
+	}
 	if err != nil || string(got.Digest) != r.SHA256 {
 		phase.Done("was changed since it was written: made anew")
 		return nil

@@ -15,8 +15,12 @@ package definition
 
 import (
 	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
 	"time"
 
+	"nhos.org/nhos/internal/image/secrets"
 	"nhos.org/nhos/internal/manifest"
 )
 
@@ -52,6 +56,7 @@ type Image struct {
 	Settings Settings `json:"settings"`
 
 	sources map[string][]string // the lines of the files read, to show errors in
+	digests map[string]string   // the SHA-256 of each of them
 }
 
 // ID is the name that the user calls the image by: the respin's where there is one.
@@ -86,6 +91,13 @@ type Base struct {
 	Origins Origins `json:"origins"`
 }
 
+// OwnKeyring says whether the base brings the key that its archives are signed by, instead of taking that of a
+// distribution which everyone has.
+func (b Base) OwnKeyring() bool {
+	_, err := os.Stat(filepath.Join(b.Dir, b.Keyring))
+	return err == nil
+}
+
 // A Pocket is one suite of an archive.
 type Pocket struct {
 	Suite   string `json:"suite"`   // "trixie-security"
@@ -113,8 +125,24 @@ type Part struct {
 	Files       []File           `json:"files"`   // sorted by path
 	Scripts     []Script         `json:"scripts"` // in the order that they run
 	Checks      []manifest.Check `json:"checks"`
+	// AllowSecrets are what the scan for secrets lets pass.
+	AllowSecrets []AllowedSecret `json:"allow_secrets"`
 	// Origins tell where "description" and each check ("checks[session-runs]") were stated.
 	Origins Origins `json:"origins"`
+}
+
+// An AllowedSecret is an exception from the scan for secrets.
+type AllowedSecret struct {
+	Path   string       `json:"path"` // a pattern of path.Match
+	Kind   secrets.Kind `json:"kind,omitempty"`
+	Reason string       `json:"reason"`
+	Origin Origin       `json:"origin"`
+}
+
+// Allows says whether the exception holds for a secret of that kind at that path.
+func (a AllowedSecret) Allows(file string, kind secrets.Kind) bool {
+	matches, err := path.Match(a.Path, file)
+	return err == nil && matches && (a.Kind == "" || a.Kind == kind)
 }
 
 // Packages are what a part adds and removes.

@@ -73,6 +73,7 @@ func (e *Error) Excerpt() string {
 // A report gathers all that is wrong, so that a person sees it at once.
 type report struct {
 	sources map[string][]string // lines by file, in which errors are shown
+	digests map[string]string   // SHA-256 by file
 	order   []string            // files in the order that they were read
 	errors  map[string][]hintedError
 }
@@ -83,7 +84,7 @@ type hintedError struct {
 }
 
 func newReport() *report {
-	return &report{sources: map[string][]string{}, errors: map[string][]hintedError{}}
+	return &report{sources: map[string][]string{}, digests: map[string]string{}, errors: map[string][]hintedError{}}
 }
 
 // open makes the lines of a file known, and its place among the files.

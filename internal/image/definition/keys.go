@@ -20,6 +20,7 @@ type baseKeys struct {
 	Packages     addKeys         `json:"packages" jsonschema_description:"Packages that every image on this base has."`
 	Settings     Settings        `json:"settings" jsonschema_description:"Settings of every image on this base."`
 	Files        []fileKeys      `json:"files" jsonschema_description:"Mode and owner of single things below files/."`
+	AllowSecrets []allowKeys     `json:"allow_secrets" jsonschema_description:"Files that the scan for secrets lets pass, each with a reason."`
 }
 
 type pocketKeys struct {
@@ -28,34 +29,37 @@ type pocketKeys struct {
 }
 
 type imageKeys struct {
-	Description Value[string]   `json:"description" jsonschema:"required,format=text" jsonschema_description:"One line that says what the image is for."`
-	Base        Value[string]   `json:"base" jsonschema:"required,format=name" jsonschema_description:"The base that the image is made from: a folder of bases/."`
-	Product     Value[string]   `json:"product" jsonschema:"required,format=product" jsonschema_description:"The name on screen, in menus and in file names."`
-	Features    []Value[string] `json:"features" jsonschema:"format=name" jsonschema_description:"Features that the image takes up, in order: folders of features/."`
-	Packages    packageKeys     `json:"packages" jsonschema_description:"Packages that the image adds to its features, or takes away from them."`
-	Settings    Settings        `json:"settings" jsonschema_description:"Settings of the image."`
-	Checks      []checkKeys     `json:"checks" jsonschema_description:"What must be true in the running system."`
-	Compression Value[string]   `json:"compression" jsonschema:"format=compression,default=fast" jsonschema_description:"fast for daily work, small for a release."`
+	Description  Value[string]   `json:"description" jsonschema:"required,format=text" jsonschema_description:"One line that says what the image is for."`
+	Base         Value[string]   `json:"base" jsonschema:"required,format=name" jsonschema_description:"The base that the image is made from: a folder of bases/."`
+	Product      Value[string]   `json:"product" jsonschema:"required,format=product" jsonschema_description:"The name on screen, in menus and in file names."`
+	Features     []Value[string] `json:"features" jsonschema:"format=name" jsonschema_description:"Features that the image takes up, in order: folders of features/."`
+	Packages     packageKeys     `json:"packages" jsonschema_description:"Packages that the image adds to its features, or takes away from them."`
+	Settings     Settings        `json:"settings" jsonschema_description:"Settings of the image."`
+	Checks       []checkKeys     `json:"checks" jsonschema_description:"What must be true in the running system."`
+	Compression  Value[string]   `json:"compression" jsonschema:"format=compression,default=fast" jsonschema_description:"fast for daily work, small for a release."`
+	AllowSecrets []allowKeys     `json:"allow_secrets" jsonschema_description:"Files that the scan for secrets lets pass, each with a reason."`
 }
 
 type featureKeys struct {
-	Description Value[string] `json:"description" jsonschema:"required,format=text" jsonschema_description:"One line that says what the feature gives."`
-	Packages    packageKeys   `json:"packages" jsonschema_description:"Packages that the feature adds, or takes away."`
-	Settings    Settings      `json:"settings" jsonschema_description:"Settings of every image that takes up the feature."`
-	Files       []fileKeys    `json:"files" jsonschema_description:"Mode and owner of single things below files/."`
+	Description  Value[string] `json:"description" jsonschema:"required,format=text" jsonschema_description:"One line that says what the feature gives."`
+	Packages     packageKeys   `json:"packages" jsonschema_description:"Packages that the feature adds, or takes away."`
+	Settings     Settings      `json:"settings" jsonschema_description:"Settings of every image that takes up the feature."`
+	Files        []fileKeys    `json:"files" jsonschema_description:"Mode and owner of single things below files/."`
+	AllowSecrets []allowKeys   `json:"allow_secrets" jsonschema_description:"Files that the scan for secrets lets pass, each with a reason."`
 }
 
 type respinKeys struct {
-	Description Value[string] `json:"description" jsonschema:"required,format=text" jsonschema_description:"One line that says whose respin it is."`
-	Image       Value[string] `json:"image" jsonschema:"required,format=name" jsonschema_description:"The image that the respin is made from."`
-	ODSCode     Value[string] `json:"ods_code" jsonschema:"format=ods-code" jsonschema_description:"The organisation's ODS code."`
-	Product     Value[string] `json:"product" jsonschema:"format=product" jsonschema_description:"The organisation's own name for it, on screen, in menus and in file names."`
-	Mirror      Value[string] `json:"mirror" jsonschema:"format=mirror" jsonschema_description:"Where packages come from, instead of what the base says: auto, or an http, https or file address."`
-	Packages    packageKeys   `json:"packages" jsonschema_description:"Packages that the respin adds to the image, or takes away."`
-	Settings    Settings      `json:"settings" jsonschema_description:"Settings of the respin."`
-	Checks      []checkKeys   `json:"checks" jsonschema_description:"What must be true in the running system."`
-	Compression Value[string] `json:"compression" jsonschema:"format=compression" jsonschema_description:"fast for daily work, small for a release."`
-	Files       []fileKeys    `json:"files" jsonschema_description:"Mode and owner of single things below files/."`
+	Description  Value[string] `json:"description" jsonschema:"required,format=text" jsonschema_description:"One line that says whose respin it is."`
+	Image        Value[string] `json:"image" jsonschema:"required,format=name" jsonschema_description:"The image that the respin is made from."`
+	ODSCode      Value[string] `json:"ods_code" jsonschema:"format=ods-code" jsonschema_description:"The organisation's ODS code."`
+	Product      Value[string] `json:"product" jsonschema:"format=product" jsonschema_description:"The organisation's own name for it, on screen, in menus and in file names."`
+	Mirror       Value[string] `json:"mirror" jsonschema:"format=mirror" jsonschema_description:"Where packages come from, instead of what the base says: auto, or an http, https or file address."`
+	Packages     packageKeys   `json:"packages" jsonschema_description:"Packages that the respin adds to the image, or takes away."`
+	Settings     Settings      `json:"settings" jsonschema_description:"Settings of the respin."`
+	Checks       []checkKeys   `json:"checks" jsonschema_description:"What must be true in the running system."`
+	Compression  Value[string] `json:"compression" jsonschema:"format=compression" jsonschema_description:"fast for daily work, small for a release."`
+	Files        []fileKeys    `json:"files" jsonschema_description:"Mode and owner of single things below files/."`
+	AllowSecrets []allowKeys   `json:"allow_secrets" jsonschema_description:"Files that the scan for secrets lets pass, each with a reason."`
 }
 
 type addKeys struct {
@@ -74,6 +78,13 @@ type fileKeys struct {
 	Mode  Value[string] `json:"mode" jsonschema:"anyof_required=mode,format=mode" jsonschema_description:"Permissions as three or four octal digits."`
 	Owner Value[string] `json:"owner" jsonschema:"anyof_required=owner,format=user,default=root" jsonschema_description:"The user that it belongs to."`
 	Group Value[string] `json:"group" jsonschema:"anyof_required=group,format=group,default=root" jsonschema_description:"The group that it belongs to."`
+}
+
+// allowKeys are one exception from the scan for secrets.
+type allowKeys struct {
+	Path   Value[string] `json:"path" jsonschema:"required,format=glob" jsonschema_description:"Where it is in the image; * stands for any characters but /."`
+	Kind   Value[string] `json:"kind" jsonschema:"format=secret" jsonschema_description:"The kind of secret that may be there; any when left out."`
+	Reason Value[string] `json:"reason" jsonschema:"required,format=text" jsonschema_description:"Why it is no secret, or one that may be there."`
 }
 
 // checkKeys are one check; exactly one of run, unit, process and file is stated.

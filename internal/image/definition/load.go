@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"nhos.org/nhos/internal/image/secrets"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -52,7 +53,7 @@ func (l *loader) result() (*Image, error) {
 	if err := l.err(); err != nil {
 		return nil, err
 	}
-	img.sources = l.sources
+	img.sources, img.digests = l.sources, l.digests
 	return img, nil
 }
 
@@ -160,7 +161,7 @@ func (l *loader) respin(name string) {
 	if ok && l.named(KindImage, k.Image) {
 		l.image(k.Image.Value, k.Image.Origin)
 	}
-	p := l.part(KindRespin, name, Origin{fileOf(KindRespin, name), 1, 1}, k.Description, k.Packages, k.Settings)
+	p := l.part(KindRespin, name, Origin{fileOf(KindRespin, name), 1, 1}, k.Description, k.Packages, k.Settings, k.AllowSecrets)
 	l.folder(&p, k.Files)
 	p.checks = append(k.Checks, p.checks...)
 	l.parts = append(l.parts, p)
@@ -186,7 +187,7 @@ func (l *loader) image(name string, at Origin) {
 			l.feature(f)
 		}
 	}
-	p := l.part(KindImage, name, at, k.Description, k.Packages, k.Settings)
+	p := l.part(KindImage, name, at, k.Description, k.Packages, k.Settings, k.AllowSecrets)
 	p.checks = k.Checks
 	l.parts = append(l.parts, p)
 }
@@ -195,7 +196,7 @@ func (l *loader) base(name Value[string]) {
 	l.names.base = name.Value
 	k := &l.keys.base
 	if l.read(KindBase, name.Value, k) {
-		p := l.part(KindBase, name.Value, name.Origin, k.Description, packageKeys{Add: k.Packages.Add}, k.Settings)
+		p := l.part(KindBase, name.Value, name.Origin, k.Description, packageKeys{Add: k.Packages.Add}, k.Settings, k.AllowSecrets)
 		l.folder(&p, k.Files)
 		l.parts = append(l.parts, p)
 	}
@@ -204,20 +205,23 @@ func (l *loader) base(name Value[string]) {
 func (l *loader) feature(name Value[string]) {
 	var k featureKeys
 	if l.read(KindFeature, name.Value, &k) {
-		p := l.part(KindFeature, name.Value, name.Origin, k.Description, k.Packages, k.Settings)
+		p := l.part(KindFeature, name.Value, name.Origin, k.Description, k.Packages, k.Settings, k.AllowSecrets)
 		l.folder(&p, k.Files)
 		l.parts = append(l.parts, p)
 	}
 }
 
 // part makes a part of what one file says.
-func (l *loader) part(kind Kind, name string, at Origin, description Value[string], k packageKeys, s Settings) part {
+func (l *loader) part(kind Kind, name string, at Origin, description Value[string], k packageKeys, s Settings, allow []allowKeys) part {
 	p := part{settings: s}
 	p.Kind, p.Name, p.Origin = kind, name, at
 	p.Description = description.Value
 	p.Origins = Origins{"description": description.Origin}
 	p.Packages = Packages{Add: packagesOf(k.Add), Remove: packagesOf(k.Remove)}
-	p.Files, p.Scripts = []File{}, []Script{}
+	p.Files, p.Scripts, p.AllowSecrets = []File{}, []Script{}, []AllowedSecret{}
+	for _, a := range allow {
+		p.AllowSecrets = append(p.AllowSecrets, AllowedSecret{a.Path.Value, secrets.Kind(a.Kind.Value), a.Reason.Value, a.Path.Origin})
+	}
 	line := map[string]int{}
 	for _, a := range p.Packages.Add {
 		line[a.Name] = a.Origin.Line

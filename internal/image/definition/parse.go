@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -83,6 +84,7 @@ func (r *report) parseText(file string, text []byte) (body ast.Node) {
 		r.add(Origin{File: file}, "a definition file has at most 1 MiB", "it is too large")
 		return nil
 	}
+	r.digests[file] = fmt.Sprintf("%x", sha256.Sum256(text))
 	s := strings.TrimPrefix(string(text), "\ufeff")
 	r.open(file, strings.Split(s, "\n"))
 	if !r.plain(file, s) {

@@ -248,6 +248,9 @@ func TestPageExamples(t *testing.T) {
 			Files []fileKeys `json:"files"`
 		}{},
 		"checks": &[]checkKeys{},
+		"allow_secrets": &struct {
+			Allow []allowKeys `json:"allow_secrets"`
+		}{},
 	} {
 		_, example, found := strings.Cut(sections[section], "```yaml\n")
 		example, _, closed := strings.Cut(example, "```")

@@ -189,7 +189,7 @@ func (p *page) packages(img *Image) {
 
 // contents writes files, scripts and checks of all parts.
 func (p *page) contents(img *Image) {
-	var files, scripts, checks []entry
+	var files, scripts, checks, allowed []entry
 	for _, part := range img.Parts {
 		for i, f := range part.Files {
 			if f.Type == fs.ModeDir && !f.Stated && i+1 < len(part.Files) &&
@@ -206,6 +206,9 @@ func (p *page) contents(img *Image) {
 			_, id, _ := strings.Cut(c.ID, "/")
 			checks = append(checks, entry{"", checkLine(c), part.Origins["checks["+id+"]"]})
 		}
+		for _, a := range part.AllowSecrets {
+			allowed = append(allowed, entry{"", scalar(a.Path) + ": " + scalar(strings.Join(strings.Fields(a.Reason), " ")), a.Origin})
+		}
 	}
 	width := 0
 	for _, f := range files {
@@ -219,6 +222,7 @@ func (p *page) contents(img *Image) {
 	p.list("", "files", files...)
 	p.list("", "scripts", scripts...)
 	p.list("", "checks", checks...)
+	p.list("", "allow_secrets", allowed...)
 }
 
 // fileLine is the path of a file and, after a tab, what is there.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"nhos.org/nhos/internal/image/secrets"
 )
 
 // A syntax is what a value must look like. The reader holds values against it and the JSON Schema states it, so it
@@ -48,6 +50,8 @@ var syntaxes = map[string]syntax{
 	"keyring":   {noun: "the name of a keyring", example: "debian-archive-keyring", pattern: re(`^[a-z0-9][A-Za-z0-9+.-]*$`), most: 100},
 	"package":   {noun: "a package name", example: "firefox-esr", pattern: re(`^` + debName + `$`), most: 100},
 	"pattern":   {noun: "a path pattern", example: "/usr/share/man/*", pattern: re(`^/[^\s` + control + `"']*$`), most: 1000},
+	"glob":      {noun: "an absolute path", example: "/etc/ssl/private/test.key", pattern: re(`^(/[^/\[\]\\` + control + `]+)+$`), most: 4000},
+	"secret":    {noun: "a kind of secret", example: "private-key", words: kindsOfSecrets()},
 	"path":      {noun: "an absolute path", example: "/etc/motd", pattern: re(`^(/[^/` + control + `]+)+$`), most: 4000},
 	"mode":      {noun: "a mode", example: "0440", rule: "three or four octal digits, for example \"0440\"", pattern: re(`^[0-7]{3,4}$`), number: true},
 	"product":   {noun: "a product name", example: "NHoS Desktop", rule: menuRule, pattern: re(`^[^\s` + control + grub + `]([^` + control + grub + `]*[^\s` + control + grub + `])?$`), most: 60},
@@ -72,6 +76,13 @@ var syntaxes = map[string]syntax{
 
 	"unit":    {noun: "a systemd unit", example: "cups.service", pattern: re(`^[A-Za-z0-9:_.@\\-]+\.(service|socket|target|timer|mount|automount|path|slice|device|scope|swap)$`), most: 255},
 	"process": {noun: "the name of a process", example: "cinnamon", pattern: re(`^[^\s/` + control + `]+$`), most: 255},
+}
+
+func kindsOfSecrets() (words []string) {
+	for _, k := range secrets.Kinds {
+		words = append(words, string(k))
+	}
+	return words
 }
 
 func re(s string) *regexp.Regexp { return regexp.MustCompile(s) }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"nhos.org/nhos/internal/image/archivetest"
+	"nhos.org/nhos/internal/image/contents"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/store"
 )
@@ -31,7 +32,7 @@ func Put(t testing.TB, s *store.Store, p *plan.Plan, names ...string) {
 		known := false
 		for i, l := range p.Layers {
 			if l.Name == name {
-				record(t, s, l.Key, map[string][]byte{plan.LayerOutput: layer(t, i)})
+				record(t, s, l.Key, layer(t, i))
 				known = true
 			}
 		}
@@ -59,8 +60,9 @@ func record(t testing.TB, s *store.Store, key store.Digest, outputs map[string][
 // programs are what a configuration calls and a busybox doesn't have.
 var programs = []string{"useradd", "usermod", "groupmod", "locale-gen", "apt-get", "apt-mark"}
 
-// layer is the squashfs of a root, or of a layer above the lowest, which has nothing but a file with its number.
-func layer(t testing.TB, i int) []byte {
+// layer is the squashfs of a root and the list of what is in it; a layer above the lowest has nothing but a file with its
+// number.
+func layer(t testing.TB, i int) map[string][]byte {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string, mode fs.FileMode) {
@@ -89,7 +91,15 @@ func layer(t testing.TB, i int) []byte {
 	}
 	file := filepath.Join(t.TempDir(), "layer")
 	run(t, "mksquashfs", dir, file, "-quiet", "-no-progress", "-all-root", "-Xcompression-level", "1")
-	return read(t, file)
+	held, err := contents.Scan(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list bytes.Buffer
+	if err := held.Write(&list); err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]byte{plan.LayerOutput: read(t, file), plan.ContentsOutput: list.Bytes()}
 }
 
 func bootFiles(t testing.TB) map[string][]byte {

@@ -62,6 +62,9 @@ func (c *comparison) medium(was, is *Note[MediumRecipe]) {
 	if len(c.reasons) == 0 && was.Recipe.Menu != is.Recipe.Menu {
 		c.add(Reason{Kind: Step, Name: "the boot menu", Change: Changed})
 	}
+	if !slices.Equal(was.Recipe.Allowed, is.Recipe.Allowed) {
+		c.add(Reason{Kind: Step, Name: "what may pass the scan for secrets", Change: Changed})
+	}
 	for i, name := range is.Layers {
 		at := slices.Index(was.Layers, name)
 		switch {

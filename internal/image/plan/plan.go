@@ -17,12 +17,14 @@ import (
 	"nhos.org/nhos/internal/image/lock"
 	"nhos.org/nhos/internal/image/media"
 	"nhos.org/nhos/internal/image/rootfs"
+	"nhos.org/nhos/internal/image/secrets"
 	"nhos.org/nhos/internal/image/store"
 	"nhos.org/nhos/internal/ui"
 )
 
 // stepVersion is part of every key. It is raised when the way a layer is made changes without its inputs changing.
-const stepVersion = 2
+// The rules of the scan for secrets are part of that way.
+const stepVersion = 2 + secrets.Version
 
 // A Plan is what a build of one image does.
 type Plan struct {
@@ -31,6 +33,7 @@ type Plan struct {
 	Layers []Layer           `json:"layers"` // the bottom first
 	Boot   Boot              `json:"boot"`
 	Medium Medium            `json:"medium"`
+	Tools  Tools             `json:"-"`
 }
 
 // A Layer is one file system of the stack.
@@ -95,7 +98,7 @@ func New(img, plain *definition.Image, l *lock.Lock, tools Tools, s *store.Store
 	if err := covers(img, l); err != nil {
 		return nil, err
 	}
-	p := &Plan{Image: img, Lock: l}
+	p := &Plan{Image: img, Lock: l, Tools: tools}
 	if err := p.layers(img, plain, tools.Layer); err != nil {
 		return nil, err
 	}
@@ -198,6 +201,8 @@ const (
 	LayerOutput  = "layer"
 	KernelOutput = "kernel"
 	InitrdOutput = "initrd"
+	// ContentsOutput lists what is in the layer (package contents).
+	ContentsOutput = "contents"
 )
 
 func (p *Plan) boot(tools map[string]string, s *store.Store) {
@@ -226,15 +231,20 @@ func (p *Plan) medium(img *definition.Image, tools map[string]string, s *store.S
 	for _, a := range img.Settings.KernelArguments {
 		c.KernelArguments = append(c.KernelArguments, a.Value)
 	}
+	// What may pass the scan for secrets changes no layer, but whether the medium may be made of them.
+	var allowed []string
 	for _, part := range img.Parts {
 		c.Checks = append(c.Checks, part.Checks...)
+		for _, a := range part.AllowSecrets {
+			allowed = append(allowed, a.Path+" "+string(a.Kind))
+		}
 	}
 	is := Note[MediumRecipe]{From: mediumCauses(img)}
 	var keys []store.Digest
 	for _, l := range p.Layers {
 		keys, is.Layers = append(keys, l.Key), append(is.Layers, l.Name)
 	}
-	is.Recipe = MediumRecipe{stepVersion, keys, p.Boot.Key, c, media.Menu(c), tools}
+	is.Recipe = MediumRecipe{stepVersion, keys, p.Boot.Key, c, media.Menu(c), tools, allowed}
 	is.Key = digest(is.Recipe)
 	p.Medium = Medium{File: fileName(img), Content: c, Key: is.Key, memory: newMemory(noteNames(img, "medium")[0], is)}
 	if was := recall[MediumRecipe](s, noteNames(img, "medium")[0]); was == nil || was.Key != is.Key {

@@ -46,6 +46,7 @@ type MediumRecipe struct {
 	Content media.Content
 	Menu    string
 	Tools   map[string]string
+	Allowed []string // "PATH KIND" of what may pass the scan for secrets
 }
 
 // A Note is what the store remembers of the last time that a layer, the boot files or the medium of an image was made:
