@@ -10,7 +10,7 @@ NHOS := bin/nhos
 # What tests use besides what nhos itself does; "nhos doctor" knows the latter.
 TEST_PACKAGES := busybox-static gcc libc6-dev grub-common gpg gpg-agent mtools procps
 
-.PHONY: image test unit boot acceptance lint generate setup setup-test clean
+.PHONY: image test unit boot acceptance bench lint generate setup setup-test clean
 
 image: setup ## make an image, boot it, and say where the ISO and the report are
 	$(SUDO) $(NHOS) build $(IMAGE)
@@ -26,6 +26,11 @@ boot: setup-test ## builds images/mini and others for real, and boots them
 
 acceptance: setup-test ## what takes longer: the desktop, the respin, every firmware and attachment
 	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags acceptance -timeout 120m -v ./internal/acceptance
+
+bench: setup ## against Debian's live-build, half an hour on a quiet machine; docs/performance.md has a table
+	@missing=$$(dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)
+	go build -o bin/bench ./internal/bench
+	$(SUDO) bin/bench
 
 lint: tools/bin/golangci-lint ## the house's rules
 	tools/bin/golangci-lint run ./...

@@ -10,6 +10,7 @@ import (
 
 	"nhos.org/nhos/internal/image"
 	"nhos.org/nhos/internal/image/build"
+	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/trace"
 	"nhos.org/nhos/internal/ui"
 )
@@ -28,6 +29,9 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
   sudo nhos build desktop --trace build.json     what took how long, for ui.perfetto.dev`,
 		Args: exactArgs(1, "the name of one image or respin"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
+			if err := rootfs.OwnMounts(); err != nil {
+				return err
+			}
 			progress := f.progress(os.Stderr)
 			defer progress.Close()
 			recorder := ui.NewRecorder(progress)

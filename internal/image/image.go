@@ -34,7 +34,7 @@ func Mirrors(ctx context.Context, r Request, img *definition.Image) (lock.Mirror
 	if r.Mirror != "" {
 		setting = r.Mirror
 	}
-	return lock.FindMirrors(ctx, img.Base, setting)
+	return lock.FindMirrors(ctx, img.Base, setting, filepath.Join(r.Store.Dir(), "apt", "machine"))
 }
 
 // Lock returns the packages of img: those of the request's lock file, or what apt chooses now.

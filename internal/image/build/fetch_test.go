@@ -58,7 +58,7 @@ func newBuilding(t *testing.T, paragraphs, definitions string) (*builder, *archi
 	if err != nil {
 		t.Fatal(err)
 	}
-	mirrors, err := lock.FindMirrors(t.Context(), img.Base, a.Mirror())
+	mirrors, err := lock.FindMirrors(t.Context(), img.Base, a.Mirror(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func left(t *testing.T, s *store.Store, folder string) []string {
 }
 
 func has(b *builder, name string) bool {
-	p, _ := b.plan.Lock.Find(name, lock.Base, lock.Packages, lock.Medium)
+	p, _ := b.plan.Lock.Find(name, lock.Base, lock.Additions, lock.Medium)
 	return b.Store.Has(blob(p))
 }
 

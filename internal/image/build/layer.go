@@ -20,34 +20,23 @@ import (
 func (b *builder) layer(ctx context.Context, i int) error {
 	l := b.plan.Layers[i]
 	action, err := b.once(ctx, l.Key, layerPhase+l.Name, func(w *store.Work, log *os.File) (store.Action, error) {
-		date, err := b.date(l.Install)
+		var below store.Action
+		if i > 0 {
+			below = b.made[i-1]
+		}
+		date, err := b.date(below, l.Install)
 		if err != nil {
 			return store.Action{}, err
 		}
-		upper := filepath.Join(w.Dir, "upper")
-		out := filepath.Join(w.Dir, "out")
-		if err := errors.Join(os.Mkdir(upper, 0o755), os.Mkdir(out, 0o755)); err != nil {
-			return store.Action{}, err
-		}
 		var repository string
-		if len(l.Install) > 0 {
+		if len(l.Install)+len(l.Remove) > 0 {
 			if repository, err = b.repository(w.Dir, l.Install); err != nil {
 				return store.Action{}, err
 			}
 		}
-		if i == 0 {
-			b.step = &rootfs.Step{
-				Upper: upper, Scratch: filepath.Join(w.Dir, "scratch"), Environment: dated(date),
-				Bind: []rootfs.Bind{{Source: repository, Target: repositoryDir}},
-			}
-			err = b.bootstrap(ctx, l, upper, repository, date, log)
-		} else {
-			err = b.change(ctx, l, w.Dir, upper, out, repository, date, log)
-		}
-		if err != nil {
-			return store.Action{}, err
-		}
-		return b.seal(ctx, upper, out, date, log)
+		return b.inRoom(w, l, func(room string) (store.Action, error) {
+			return b.makeLayer(ctx, i, room, filepath.Join(w.Dir, "out"), repository, date, log)
+		})
 	})
 	if err != nil {
 		return err
@@ -57,12 +46,31 @@ func (b *builder) layer(ctx context.Context, i int) error {
 	return nil
 }
 
-// date is the newest date of all that went into a layer and those below it: of the layer below, and of the packages.
-func (b *builder) date(install []plan.Package) (int64, error) {
-	var newest int64
-	if n := len(b.made); n > 0 {
-		newest = b.made[n-1].Date
+// makeLayer makes layer i in room, and puts what is to be stored into out, which is on the store's file system.
+func (b *builder) makeLayer(ctx context.Context, i int, room, out, repository string, date int64, log io.Writer) (store.Action, error) {
+	upper := filepath.Join(room, "upper")
+	err := errors.Join(os.RemoveAll(out), os.Mkdir(upper, 0o755), os.Mkdir(out, 0o755))
+	if err != nil {
+		return store.Action{}, err
 	}
+	if i == 0 {
+		b.step = &rootfs.Step{
+			Upper: upper, Scratch: filepath.Join(room, "scratch"), Environment: dated(date),
+			Bind: []rootfs.Bind{{Source: repository, Target: repositoryDir}},
+		}
+		err = b.bootstrap(ctx, b.plan.Layers[i], upper, repository, date, log)
+	} else {
+		err = b.change(ctx, b.plan.Layers[i], room, upper, out, repository, date, log)
+	}
+	if err != nil {
+		return store.Action{}, err
+	}
+	return b.seal(ctx, upper, out, date, log)
+}
+
+// date is the newest date of all that went into a step: of the layer below, and of the packages.
+func (b *builder) date(below store.Action, install []plan.Package) (int64, error) {
+	newest := below.Date
 	for _, p := range install {
 		d, err := b.packageDate(p)
 		if err != nil {
@@ -74,12 +82,12 @@ func (b *builder) date(install []plan.Package) (int64, error) {
 }
 
 // change makes a layer on top of those made so far: packages by apt, then the ops.
-func (b *builder) change(ctx context.Context, l plan.Layer, work, upper, out, repository string, date int64, log io.Writer) error {
+func (b *builder) change(ctx context.Context, l plan.Layer, room, upper, out, repository string, date int64, log io.Writer) error {
 	step := rootfs.Step{
-		Upper: upper, Scratch: filepath.Join(work, "scratch"), Out: out,
+		Upper: upper, Scratch: filepath.Join(room, "scratch"), Out: out,
 		Environment: dated(date),
 	}
-	sources := filepath.Join(work, "sources")
+	sources := filepath.Join(room, "sources")
 	if err := errors.Join(os.Mkdir(step.Scratch, 0o755), os.Mkdir(sources, 0o755)); err != nil {
 		return err
 	}
@@ -88,11 +96,6 @@ func (b *builder) change(ctx context.Context, l plan.Layer, work, upper, out, re
 		return err
 	}
 	step.Lower = lower
-	if repository == "" && len(l.Remove) > 0 {
-		if repository, err = b.repository(work, nil); err != nil {
-			return err
-		}
-	}
 	if repository != "" {
 		step.Bind = append(step.Bind, rootfs.Bind{Source: repository, Target: repositoryDir})
 		step.Ops = append(step.Ops, installOps(l)...)

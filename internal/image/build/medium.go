@@ -28,7 +28,7 @@ const resultFile = "build.json"
 func (b *builder) boot(ctx context.Context) error {
 	p := b.plan.Boot
 	action, err := b.once(ctx, p.Key, "boot files", func(w *store.Work, log *os.File) (store.Action, error) {
-		date, err := b.date(p.Install)
+		date, err := b.date(b.made[0], p.Install)
 		if err != nil {
 			return store.Action{}, err
 		}

@@ -28,6 +28,23 @@ func (i *Image) ImagePackages() []Package {
 	return without(wanted, i.BasePackages())
 }
 
+// FeaturePackages are those of [Image.ImagePackages] that a feature adds.
+func (i *Image) FeaturePackages() []Package {
+	var added []Package
+	for _, p := range i.Parts {
+		if p.Kind == KindFeature {
+			added = append(added, p.Packages.Add...)
+		}
+	}
+	wanted := i.ImagePackages()
+	return without(wanted, without(wanted, added))
+}
+
+// OwnPackages are those of [Image.ImagePackages] that the image alone adds.
+func (i *Image) OwnPackages() []Package {
+	return without(i.ImagePackages(), i.FeaturePackages())
+}
+
 // ImageRemoved are what features and image remove and don't add again: packages of the base, and packages that would
 // otherwise come in because another one depends on or recommends them.
 func (i *Image) ImageRemoved() []Package {

@@ -216,6 +216,7 @@ func readIndex(file, archive string, all map[string]Package) error {
 			return fmt.Errorf("%s: line %d: %w", file, line, err)
 		}
 		p.Archive = archive
+		p.stanza = p.index() // descriptions and the like of a whole archive take hundreds of megabytes
 		if _, known := all[p.ID()]; !known {
 			all[p.ID()] = p
 		}
@@ -240,13 +241,18 @@ type solution struct {
 }
 
 var (
-	instLine = regexp.MustCompile(`^Inst ([a-z0-9][a-z0-9+.-]+)(?::[a-z0-9]+)? (?:\[[^]]*\] )?\((\S+) .*\[([a-z0-9]+)\]\)`)
-	remvLine = regexp.MustCompile(`^Remv ([a-z0-9][a-z0-9+.-]+)`)
+	// What apt would fetch: 'URI' NAME_VERSION_ARCHITECTURE.deb SIZE DIGEST, the version's colon written as %3a.
+	fetched = regexp.MustCompile(`^'[^']+' ([a-z0-9][a-z0-9+.-]+)_([^_ ]+)_([a-z0-9-]+)\.deb `)
+	// What it would remove, one a line below its heading: "   NAME (VERSION)" or "   NAME", with ":ARCHITECTURE" for a foreign one.
+	removed = regexp.MustCompile(`^   ([a-z0-9][a-z0-9+.-]+)(?::[a-z0-9]+)?\s`)
 )
 
 // solve asks apt what installing add and doing without remove would take. add may hold patterns (apt-patterns(7)).
+//
+// It asks for what apt would fetch, not for a simulation: that one looks at every package of the archive for each
+// package that it would install, and takes ten times as long.
 func (a *aptWorld) solve(ctx context.Context, add, remove []string) (solution, error) {
-	args := []string{"install", "--simulate", "--no-install-recommends"}
+	args := []string{"install", "--print-uris", "--verbose-versions", "--no-install-recommends"}
 	args = append(args, add...)
 	for _, name := range remove {
 		args = append(args, name+"-")
@@ -255,13 +261,21 @@ func (a *aptWorld) solve(ctx context.Context, add, remove []string) (solution, e
 	if err != nil {
 		return solution{}, err
 	}
+	return readSolution(out), nil
+}
+
+func readSolution(out string) solution {
 	var s solution
+	removing := false
 	for line := range strings.Lines(out) {
-		if m := instLine.FindStringSubmatch(line); m != nil {
-			s.install = append(s.install, m[1]+":"+m[3]+"="+m[2])
-		} else if m := remvLine.FindStringSubmatch(line); m != nil {
+		if !strings.HasPrefix(line, " ") {
+			removing = strings.HasPrefix(line, "The following packages will be REMOVED:")
+		}
+		if m := fetched.FindStringSubmatch(line); m != nil {
+			s.install = append(s.install, m[1]+":"+m[3]+"="+strings.ReplaceAll(m[2], "%3a", ":"))
+		} else if m := removed.FindStringSubmatch(line); removing && m != nil {
 			s.remove = append(s.remove, m[1])
 		}
 	}
-	return s, nil
+	return s
 }

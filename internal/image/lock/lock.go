@@ -23,15 +23,17 @@ import (
 type Layer string
 
 // The layers that hold packages, from the bottom to the top. Packages of Medium are in no layer: the medium boots by
-// files of theirs.
+// files of theirs. Packages has what features add, Additions what the image itself adds: a layer of its own, so that one
+// package more doesn't install all the others anew.
 const (
-	Base     Layer = "base"
-	Packages Layer = "packages"
-	Respin   Layer = "respin"
-	Medium   Layer = "medium"
+	Base      Layer = "base"
+	Packages  Layer = "packages"
+	Additions Layer = "additions"
+	Respin    Layer = "respin"
+	Medium    Layer = "medium"
 )
 
-var layers = []Layer{Base, Packages, Respin, Medium}
+var layers = []Layer{Base, Packages, Additions, Respin, Medium}
 
 // A Package is one locked package.
 type Package struct {
@@ -50,6 +52,15 @@ type Package struct {
 
 // ID is the package in apt's notation: name:architecture=version.
 func (p Package) ID() string { return p.Name + ":" + p.Architecture + "=" + p.Version }
+
+// InstalledSize is about how many bytes the package's files take, as its maker says.
+func (p Package) InstalledSize() int64 {
+	kib, err := strconv.ParseInt(p.stanza.get("Installed-Size"), 10, 64)
+	if err != nil {
+		return 0 // the field is the maker's to leave out
+	}
+	return kib << 10
+}
 
 // A Lock is the packages of one image, sorted by layer and then by name.
 type Lock struct {

@@ -3,6 +3,7 @@ package lock
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path"
 	"strings"
@@ -17,8 +18,9 @@ type Mirrors map[string]string
 // FindMirrors returns where the base's packages come from. setting is "auto", or the URI of the main archive, which
 // may be followed by a comma and that of the security archive; left out, that one is the first's with "-security".
 //
-// "auto" takes the package sources that this machine's own apt is set up with for the same distribution.
-func FindMirrors(ctx context.Context, base definition.Base, setting string) (Mirrors, error) {
+// "auto" takes the package sources that this machine's own apt is set up with for the same distribution. dir is a folder
+// for apt's cache of them: some machines are set up to keep none, and then apt reads every index to name them.
+func FindMirrors(ctx context.Context, base definition.Base, setting, dir string) (Mirrors, error) {
 	if setting != "auto" {
 		first, security, both := strings.Cut(setting, ",")
 		first = strings.TrimSuffix(first, "/")
@@ -27,7 +29,9 @@ func FindMirrors(ctx context.Context, base definition.Base, setting string) (Mir
 		}
 		return Mirrors{"main": first + "/", "security": strings.TrimSuffix(security, "/") + "/"}, nil
 	}
-	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(CREATED_BY)|$(ORIGIN)|$(LABEL)|$(REPO_URI)").Output()
+	_ = os.MkdirAll(dir, 0o755) // where it can't be made, apt keeps no cache
+	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(CREATED_BY)|$(ORIGIN)|$(LABEL)|$(REPO_URI)",
+		"-o", "Dir::Cache="+dir, "-o", "Dir::Cache::pkgcache=pkgcache.bin", "-o", "Dir::Cache::srcpkgcache=srcpkgcache.bin").Output()
 	if err != nil {
 		return nil, fmt.Errorf("asking this machine's apt for its package sources: %w", err)
 	}

@@ -13,35 +13,53 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// remembered returns what these steps gave the last time, if the signed indexes are still the same ones; apt would
-// choose the same again. Otherwise it solves, and remembers.
-func (a *aptWorld) remembered(steps []step, solve func() (*Lock, error)) (*Lock, error) {
-	key, err := a.key(steps)
-	if err != nil {
-		return nil, err
+// recall begins the lock with what the first steps gave the last time, if the signed indexes are still the same ones;
+// apt would choose the same again. It returns how many steps it knows of.
+func (r *resolver) recall(steps []step) (int, error) {
+	for n := len(steps); n > 0; n-- {
+		key, err := r.apt.key(steps[:n])
+		if err != nil {
+			return 0, err
+		}
+		file := r.apt.memory(key)
+		l, err := Read(file)
+		if err == nil {
+			r.lock = l
+			for _, s := range steps[:n] {
+				for _, name := range s.names() {
+					r.named[name] = true
+				}
+			}
+			return n, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			os.Remove(file) // damaged: it is only a memory
+		}
 	}
-	file := filepath.Join(a.dir, "solved", key+".lock")
-	l, err := Read(file)
-	if err == nil {
-		return l, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		os.Remove(file) // damaged: it is only a memory
-	}
-	if l, err = solve(); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return nil, fmt.Errorf("remembering the lock: %w", err)
-	}
-	if err := renameio.WriteFile(file, []byte(l.String()), 0o644); err != nil {
-		return nil, fmt.Errorf("remembering the lock: %w", err)
-	}
-	return l, nil
+	return 0, nil
 }
 
+// remember keeps the lock as what these steps give.
+func (r *resolver) remember(steps []step) error {
+	key, err := r.apt.key(steps)
+	if err != nil {
+		return err
+	}
+	file := r.apt.memory(key)
+	err = os.MkdirAll(filepath.Dir(file), 0o755)
+	if err == nil {
+		err = renameio.WriteFile(file, []byte(r.lock.String()), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("remembering the lock: %w", err)
+	}
+	return nil
+}
+
+func (a *aptWorld) memory(key string) string { return filepath.Join(a.dir, "solved", key+".lock") }
+
 // solverVersion is raised when the same steps on the same indexes are to give another lock.
-const solverVersion = "2"
+const solverVersion = "3"
 
 // key digests all that apt's choice depends on: the signed indexes, which name the digests of the others, and what is
 // asked for.

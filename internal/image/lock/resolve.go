@@ -29,10 +29,30 @@ func Resolve(ctx context.Context, img *definition.Image, mirrors Mirrors, dir st
 	steps := []step{
 		{Base, img.BasePackages(), nil},
 		{Medium, img.Base.Medium, nil},
-		{Packages, img.ImagePackages(), img.ImageRemoved()},
+		{Packages, img.FeaturePackages(), img.ImageRemoved()},
+		{Additions, img.OwnPackages(), nil},
 		{Respin, img.RespinPackages(), img.RespinRemoved()},
 	}
-	return apt.remembered(steps, func() (*Lock, error) { return solveAll(ctx, img, mirrors, apt, steps) })
+	if len(steps[3].add) > 0 {
+		steps[3].remove = img.ImageRemoved() // what the image does without must not come back with what it adds
+	}
+	steps = slices.DeleteFunc(steps, func(s step) bool { return len(s.add)+len(s.remove) == 0 })
+	r := resolver{img: img, apt: apt, mirrors: mirrors, lock: &Lock{}, named: map[string]bool{}}
+	done, err := r.recall(steps)
+	if err != nil {
+		return nil, err
+	}
+	for i := done; i < len(steps); i++ {
+		s := steps[i]
+		if err := r.layer(ctx, s); err != nil {
+			return nil, fmt.Errorf("choosing the packages of layer %s: %w", s.layer, err)
+		}
+		r.lock.sort()
+		if err := r.remember(steps[:i+1]); err != nil {
+			return nil, err
+		}
+	}
+	return r.lock, nil
 }
 
 // A step is what one layer asks for.
@@ -41,27 +61,22 @@ type step struct {
 	add, remove []definition.Package
 }
 
-func solveAll(ctx context.Context, img *definition.Image, mirrors Mirrors, apt *aptWorld, steps []step) (*Lock, error) {
-	all, err := apt.candidates(ctx, mirrors)
-	if err != nil {
-		return nil, err
+// names are what apt is asked to install.
+func (s step) names() []string {
+	names := packageNames(s.add)
+	if s.layer == Base {
+		return append([]string{"?essential"}, names...)
 	}
-	r := resolver{img: img, apt: apt, all: all, lock: &Lock{}, named: map[string]bool{}}
-	for _, s := range steps {
-		if err := r.layer(ctx, s.layer, s.add, s.remove); err != nil {
-			return nil, fmt.Errorf("choosing the packages of layer %s: %w", s.layer, err)
-		}
-	}
-	r.lock.sort()
-	return r.lock, nil
+	return names
 }
 
 // A resolver builds a lock from the bottom to the top.
 type resolver struct {
-	img  *definition.Image
-	apt  *aptWorld
-	all  map[string]Package // by ID
-	lock *Lock
+	img     *definition.Image
+	apt     *aptWorld
+	mirrors Mirrors
+	all     map[string]Package // by ID; read when it is needed
+	lock    *Lock
 	// named are the packages that the layers so far ask for, also where a layer below has them anyway.
 	named map[string]bool
 }
@@ -77,9 +92,14 @@ func (r *resolver) installed() []Package {
 	return in
 }
 
-func (r *resolver) layer(ctx context.Context, layer Layer, add, remove []definition.Package) error {
-	if len(add)+len(remove) == 0 {
-		return nil
+// layer adds what a step asks for to the lock.
+func (r *resolver) layer(ctx context.Context, asked step) error {
+	layer, add, remove := asked.layer, asked.add, asked.remove
+	if r.all == nil {
+		var err error
+		if r.all, err = r.apt.candidates(ctx, r.mirrors); err != nil {
+			return err
+		}
 	}
 	if err := r.unknown(append(slices.Clone(add), remove...)); err != nil {
 		return err
@@ -87,10 +107,7 @@ func (r *resolver) layer(ctx context.Context, layer Layer, add, remove []definit
 	if err := r.apt.writeStatus(r.installed()); err != nil {
 		return err
 	}
-	names := packageNames(add)
-	if layer == Base {
-		names = append([]string{"?essential"}, names...)
-	}
+	names := asked.names()
 	s, err := r.apt.solve(ctx, names, packageNames(remove))
 	if err != nil {
 		return r.explain(err, add)

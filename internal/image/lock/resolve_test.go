@@ -100,7 +100,7 @@ func (d desk) lock(t *testing.T, id string) (*lock.Lock, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mirrors, err := lock.FindMirrors(t.Context(), img.Base, d.Mirror())
+	mirrors, err := lock.FindMirrors(t.Context(), img.Base, d.Mirror(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,9 +163,9 @@ packages:
 base kernel:amd64=1.0 main wanted
 base libc:amd64=2.1 security
 base modules:amd64=1.0 main
-packages browser:amd64=1.0 main wanted
-packages fonts:all=1.0 main
-packages toolkit:amd64=1:3.4+dfsg-1 main
+additions browser:amd64=1.0 main wanted
+additions fonts:all=1.0 main
+additions toolkit:amd64=1:3.4+dfsg-1 main
 medium shim:amd64=1.0 main wanted
 medium shim-parts:amd64=1.0 main
 `
@@ -233,10 +233,10 @@ packages:
   add: [kernel]
 `)
 	l := d.mustLock(t, "desk")
-	if _, there := l.Find("fonts", lock.Packages); there {
+	if _, there := l.Find("fonts", lock.Additions); there {
 		t.Error("fonts is in the lock, although the image removes it")
 	}
-	if _, there := l.Find("glyphs", lock.Packages); !there {
+	if _, there := l.Find("glyphs", lock.Additions); !there {
 		t.Error("glyphs isn't in the lock, although the browser takes it instead of fonts")
 	}
 	if diff := cmp.Diff(`base essentials:amd64=1.0 main
@@ -251,6 +251,39 @@ medium shim-parts:amd64=1.0 main
 	}
 }
 
+// TestWhatFeaturesAddIsBelowWhatTheImageAdds covers the two layers, and that a removal counts for both.
+func TestWhatFeaturesAddIsBelowWhatTheImageAdds(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, `
+-- features/writing/feature.yaml --
+description: An office
+packages:
+  add: [office, toolkit]
+-- images/desk.yaml --
+description: A desk
+base: test
+product: Desk
+features: [writing]
+packages:
+  add: [browser, toolkit]
+  remove: [fonts]
+`)
+	if diff := cmp.Diff(`base essentials:amd64=1.0 main
+base kernel:amd64=1.0 main wanted
+base libc:amd64=2.1 security
+base modules:amd64=1.0 main
+packages office:amd64=1.0 main wanted
+packages spelling:amd64=1.0 main
+packages toolkit:amd64=1:3.4+dfsg-1 main wanted
+additions browser:amd64=1.0 main wanted
+additions glyphs:amd64=1.0 main
+medium shim:amd64=1.0 main wanted
+medium shim-parts:amd64=1.0 main
+`, table(d.mustLock(t, "desk"))); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestAProvidedName(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, `
@@ -262,7 +295,7 @@ packages:
   add:
     - scanner
 `)
-	p, there := d.mustLock(t, "desk").Find("eye", lock.Packages)
+	p, there := d.mustLock(t, "desk").Find("eye", lock.Additions)
 	if !there || !p.Wanted {
 		t.Errorf("the only package that provides a scanner: in the lock %v, wanted %v", there, p.Wanted)
 	}
@@ -273,11 +306,11 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ packages, want string }{
 		"an unknown name": {"  add:\n    - toolkit\n    - browzer\n    - qqqqqq", `
-nhos: error: choosing the packages of layer packages: images/desk.yaml:7:7: no package "browzer" in example summer
+nhos: error: choosing the packages of layer additions: images/desk.yaml:7:7: no package "browzer" in example summer
      7 |     - browzer
        |       ^
 hint: did you mean "browser"?
-nhos: error: choosing the packages of layer packages: images/desk.yaml:8:7: no package "qqqqqq" in example summer
+nhos: error: choosing the packages of layer additions: images/desk.yaml:8:7: no package "qqqqqq" in example summer
      8 |     - qqqqqq
        |       ^
 hint: apt-cache search WORD finds packages by what they are for
@@ -289,17 +322,17 @@ nhos: error: choosing the packages of layer packages: images/desk.yaml:5:12: no 
 hint: did you mean "adverts"?
 `},
 		"two that conflict": {"  add: [notes, pencil]", `
-nhos: error: choosing the packages of layer packages: images/desk.yaml:5:16: package "pencil" can't be installed with the others: Conflicts: notes but 1.0 is to be installed
+nhos: error: choosing the packages of layer additions: images/desk.yaml:5:16: package "pencil" can't be installed with the others: Conflicts: notes but 1.0 is to be installed
      5 |   add: [notes, pencil]
        |                ^
 `},
 		"a dependency that is removed": {"  add: [office]\n  remove: [spelling]", `
-nhos: error: choosing the packages of layer packages: images/desk.yaml:5:9: package "office" can't be installed with the others: Depends: spelling but it is not going to be installed
+nhos: error: choosing the packages of layer additions: images/desk.yaml:5:9: package "office" can't be installed with the others: Depends: spelling but it is not going to be installed
      5 |   add: [office]
        |         ^
 `},
 		"a name that several provide": {"  add: [mail-agent]", `
-nhos: error: choosing the packages of layer packages: images/desk.yaml:5:9: several packages are a "mail-agent"
+nhos: error: choosing the packages of layer additions: images/desk.yaml:5:9: several packages are a "mail-agent"
      5 |   add: [mail-agent]
        |         ^
 hint: name one of postfix, sendmail

@@ -28,32 +28,67 @@ func (d desk) solved(t *testing.T) []string {
 	return files
 }
 
+// mark renames the browser in all that is remembered, which shows whether a lock comes from there.
+func (d desk) mark(t *testing.T, name string) (marked int) {
+	t.Helper()
+	for _, file := range d.solved(t) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "Package: browser\n") {
+			continue
+		}
+		marked++
+		if err := os.WriteFile(file, []byte(strings.Replace(string(text), "Package: browser\n", "Package: "+name+"\n", 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return marked
+}
+
 func TestTheSameIndexesAreSolvedOnce(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, plain)
 	first := d.mustLock(t, "desk").String()
-	if n := len(d.solved(t)); n != 1 {
-		t.Fatalf("%d solutions are remembered, not one", n)
-	}
 	if diff := cmp.Diff(first, d.mustLock(t, "desk").String()); diff != "" {
 		t.Errorf("the second lock is another one (-first +second)\n%s", diff)
 	}
-
-	// A mark in the memory shows whether it is what the next lock comes from.
-	memory := d.solved(t)[0]
-	marked := strings.Replace(first, "Package: browser", "Package: browser-as-remembered", 1)
-	if err := os.WriteFile(memory, []byte(marked), 0o644); err != nil {
-		t.Fatal(err)
+	if n := d.mark(t, "as-remembered"); n != 1 {
+		t.Errorf("%d memories know the browser, not one", n)
 	}
-	if _, there := d.mustLock(t, "desk").Find("browser-as-remembered", lock.Packages); !there {
+	if _, there := d.mustLock(t, "desk").Find("as-remembered", lock.Additions); !there {
 		t.Error("the same indexes were solved again")
 	}
 
-	if err := os.WriteFile(memory, []byte("Package: brow"), 0o644); err != nil {
-		t.Fatal(err)
+	for _, file := range d.solved(t) {
+		if err := os.WriteFile(file, []byte("Package: brow"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if diff := cmp.Diff(first, d.mustLock(t, "desk").String()); diff != "" {
 		t.Errorf("a damaged memory was used (-first +now)\n%s", diff)
+	}
+}
+
+// TestARespinIsSolvedOnTopOfItsImage shows that what the image asks for isn't solved again for a respin of it.
+func TestARespinIsSolvedOnTopOfItsImage(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, plain+`
+-- respins/ward/respin.yaml --
+description: A desk on a ward
+image: desk
+packages:
+  add: [office]
+`)
+	d.mustLock(t, "desk")
+	d.mark(t, "as-remembered")
+	l := d.mustLock(t, "ward")
+	if _, there := l.Find("as-remembered", lock.Additions); !there {
+		t.Error("the image was solved again for its respin")
+	}
+	if _, there := l.Find("office", lock.Respin); !there {
+		t.Error("the respin's own package is missing")
 	}
 }
 
@@ -62,16 +97,13 @@ func TestANewIndexGivesANewLock(t *testing.T) {
 	d := newDesk(t, plain)
 	d.mustLock(t, "desk")
 	d.Publish(strings.Replace(packages, "3.4+dfsg-1", "3.5-1", 1))
-	toolkit, _ := d.mustLock(t, "desk").Find("toolkit", lock.Packages)
+	toolkit, _ := d.mustLock(t, "desk").Find("toolkit", lock.Additions)
 	if toolkit.Version != "1:3.5-1" {
 		t.Errorf("toolkit %s is locked, not the archive's new one", toolkit.Version)
 	}
 	archivetest.Write(t, d.definitions, strings.Replace(plain, "- browser", "- notes", 1))
-	if _, there := d.mustLock(t, "desk").Find("notes", lock.Packages); !there {
+	if _, there := d.mustLock(t, "desk").Find("notes", lock.Additions); !there {
 		t.Error("a changed definition got the lock of the old one")
-	}
-	if n := len(d.solved(t)); n != 3 {
-		t.Errorf("%d solutions are remembered, not three", n)
 	}
 }
 
@@ -145,7 +177,7 @@ func TestFindMirrors(t *testing.T) {
 		"http://a.example/debian,file:/srv/security":    {"main": "http://a.example/debian/", "security": "file:/srv/security/"},
 		"https://a.example/d/,https://b.example/d-sec/": {"main": "https://a.example/d/", "security": "https://b.example/d-sec/"},
 	} {
-		got, err := lock.FindMirrors(t.Context(), definition.Base{}, setting)
+		got, err := lock.FindMirrors(t.Context(), definition.Base{}, setting, t.TempDir())
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v\n%s", setting, err, diff)
 		}
@@ -180,7 +212,7 @@ func TestAnInterruptedLock(t *testing.T) {
 		}
 		cancel()
 	}()
-	mirrors, _ := lock.FindMirrors(ctx, img.Base, d.Mirror())
+	mirrors, _ := lock.FindMirrors(ctx, img.Base, d.Mirror(), t.TempDir())
 	if _, err = lock.Resolve(ctx, img, mirrors, d.apt); !errors.Is(err, context.Canceled) {
 		t.Errorf("Resolve = %v, which isn't an interruption", err)
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // stepVersion is part of every key. It is raised when the way a layer is made changes without its inputs changing.
-const stepVersion = 1
+const stepVersion = 2
 
 // A Plan is what a build of one image does.
 type Plan struct {
@@ -35,7 +35,7 @@ type Plan struct {
 
 // A Layer is one file system of the stack.
 type Layer struct {
-	Name string       `json:"name"` // base, packages, configuration, respin
+	Name string       `json:"name"` // base, packages, additions, configuration, respin
 	File string       `json:"file"` // on the medium, below /live
 	Key  store.Digest `json:"key"`
 	// Install and Remove are the packages that change on top of the layer below.
@@ -113,18 +113,21 @@ func (p *Plan) layers(img, plain *definition.Image, tools map[string]string) err
 	}
 	p.add(base, struct{ Suite, Exclude, Include any }{img.Base.Suite, img.Base.Exclude, img.Base.Include}, img, tools)
 
-	if in := p.Lock.In(lock.Packages); len(in)+len(p.Lock.RemovedIn(lock.Packages)) > 0 {
-		p.add(Layer{
-			Name: "packages", File: "20-packages.squashfs", Install: packages(in), Remove: names(p.Lock.RemovedIn(lock.Packages)),
-			Ops: rootfs.CleanUp(),
-		}, nil, img, tools)
+	for _, more := range []struct {
+		layer lock.Layer
+		file  string
+	}{{lock.Packages, "20-packages.squashfs"}, {lock.Additions, "25-additions.squashfs"}} {
+		in, gone := p.Lock.In(more.layer), p.Lock.RemovedIn(more.layer)
+		if len(in)+len(gone) > 0 {
+			p.add(Layer{Name: string(more.layer), File: more.file, Install: packages(in), Remove: names(gone), Ops: rootfs.CleanUp()}, nil, img, tools)
+		}
 	}
 
 	configuration, err := configure(plain)
 	if err != nil {
 		return err
 	}
-	if err := settable(plain, p.Lock, lock.Base, lock.Packages); err != nil {
+	if err := settable(plain, p.Lock, imageLayers()...); err != nil {
 		return err
 	}
 	p.add(Layer{
@@ -135,7 +138,7 @@ func (p *Plan) layers(img, plain *definition.Image, tools map[string]string) err
 	if img.Respin == "" {
 		return nil
 	}
-	if err := settable(img, p.Lock, lock.Base, lock.Packages, lock.Respin); err != nil {
+	if err := settable(img, p.Lock, append(imageLayers(), lock.Respin)...); err != nil {
 		return err
 	}
 	respun, err := configure(img)
@@ -265,8 +268,8 @@ func covers(img *definition.Image, l *lock.Lock) error {
 	}{
 		{img.BasePackages(), []lock.Layer{lock.Base}},
 		{img.Base.Medium, []lock.Layer{lock.Base, lock.Medium}},
-		{img.ImagePackages(), []lock.Layer{lock.Base, lock.Packages}},
-		{img.RespinPackages(), []lock.Layer{lock.Base, lock.Packages, lock.Respin}},
+		{img.ImagePackages(), imageLayers()},
+		{img.RespinPackages(), append(imageLayers(), lock.Respin)},
 	}
 	for _, w := range wanted {
 		for _, p := range w.packages {
@@ -279,6 +282,9 @@ func covers(img *definition.Image, l *lock.Lock) error {
 	}
 	return nil
 }
+
+// imageLayers are the layers that an image without a respin has its packages in.
+func imageLayers() []lock.Layer { return []lock.Layer{lock.Base, lock.Packages, lock.Additions} }
 
 func packages(locked []lock.Package) []Package {
 	var in []Package

@@ -95,8 +95,8 @@ func enterRoot(step Step) error {
 		lower[len(lower)-1-i] = dir // the kernel names the topmost first
 	}
 	// Without these, a directory's renaming or a file's change of mode would leave references in the layer that only
-	// make sense on top of this very mount.
-	options := "index=off,metacopy=off,redirect_dir=off,xino=off,upperdir=" + step.Upper + ",workdir=" + work + ",lowerdir=" + strings.Join(lower, ":")
+	// make sense on top of this very mount. Volatile leaves out every sync: a layer is whole in the store or thrown away.
+	options := "index=off,metacopy=off,redirect_dir=off,xino=off,volatile,upperdir=" + step.Upper + ",workdir=" + work + ",lowerdir=" + strings.Join(lower, ":")
 	if err := unix.Mount("overlay", root, "overlay", 0, options); err != nil {
 		return fmt.Errorf("mounting the layers over each other: %w", err)
 	}

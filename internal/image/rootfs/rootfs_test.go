@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -21,6 +22,13 @@ func TestMain(m *testing.M) {
 		// The program that [TestNothingOutlivesAKilledProgram] kills.
 		step := Step{Lower: []string{os.Getenv("NHOS_TEST_LOWER")}, Upper: dir + "/upper", Scratch: dir + "/scratch", Ops: []Op{sh("echo started; sleep 7654321")}}
 		_ = Run(context.Background(), step, os.Stdout)
+		return
+	}
+	if dir := os.Getenv("NHOS_TEST_WORKER"); dir != "" {
+		if err := worker(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		return
 	}
 	os.Exit(m.Run())

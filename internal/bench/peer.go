@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"nhos.org/nhos/internal/image/definition"
+	"nhos.org/nhos/internal/image/lock"
+)
+
+// peer is Debian's live-build in a folder of its own.
+type peer struct {
+	dir string
+}
+
+func newPeer(ctx context.Context, dir string, packages []string) (*peer, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	p := &peer{dir}
+	mirrors, err := lock.FindMirrors(ctx, definition.Base{Distribution: "debian"}, "auto", filepath.Join(dir, "apt"))
+	if err != nil {
+		return nil, err
+	}
+	args := []string{
+		"config", "--distribution", "trixie", "--architecture", "amd64", "--archive-areas", "main non-free-firmware",
+		"--mirror-bootstrap", mirrors["main"], "--mirror-binary", mirrors["main"],
+		"--mirror-chroot-security", mirrors["security"], "--mirror-binary-security", mirrors["security"],
+		"--apt-recommends", "false", "--apt-indices", "false", "--firmware-chroot", "false", "--memtest", "none",
+		"--debian-installer", "none", "--linux-flavours", "amd64", "--binary-image", "iso-hybrid",
+		"--chroot-squashfs-compression-type", "zstd", "--chroot-squashfs-compression-level", "3",
+		"--checksums", "sha256", "--cache", "true", "--cache-packages", "true", "--cache-stages", "bootstrap", "--zsync", "false",
+	}
+	if said, err := p.command(ctx, "lb", args...).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("lb config: %w: %s", err, said)
+	}
+	for name, text := range map[string]string{
+		"config/package-lists/desk.list.chroot":      strings.Join(packages, "\n") + "\n",
+		"config/hooks/normal/9000-touch.hook.chroot": script("first"),
+		"config/includes.chroot/etc/ward":            "ward 0\n",
+	} {
+		if err := p.write(name, text); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *peer) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = p.dir
+	return cmd
+}
+
+func (p *peer) write(name, text string) error {
+	path := filepath.Join(p.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o755)
+}
+
+// build cleans what the build before left, as live-build asks for after every change, and times a build.
+func (p *peer) build(ctx context.Context) (float64, error) {
+	log := filepath.Join(p.dir, "log")
+	if _, _, err := timed(ctx, p.dir, log, "lb", "clean"); err != nil {
+		return 0, err
+	}
+	seconds, _, err := timed(ctx, p.dir, log, "lb", "build")
+	return seconds, err
+}
+
+func (p *peer) measure(ctx context.Context, t *times) error {
+	var err error
+	if t.PeerDownload, err = p.build(ctx); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(filepath.Join(p.dir, "cache/bootstrap")); err != nil {
+		return err
+	}
+	if t.PeerCold, err = p.build(ctx); err != nil {
+		return err
+	}
+	if err := p.write("config/includes.chroot/etc/ward", "changed\n"); err != nil {
+		return err
+	}
+	if t.PeerRebuild, err = p.build(ctx); err != nil {
+		return err
+	}
+	t.PeerISO, err = size(filepath.Join(p.dir, "live-image-amd64.hybrid.iso"))
+	return err
+}
