@@ -16,7 +16,7 @@ import (
 )
 
 func newBuild(f *flags) *cobra.Command {
-	var lockFile, traceFile string
+	var lockFile, traceFile, most string
 	var keepFailed bool
 	c := &cobra.Command{
 		Use: "build IMAGE", GroupID: "make", Short: "Make an image: the ISO, its lock and its checksums",
@@ -30,6 +30,10 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 		Args: exactArgs(1, "the name of one image or respin"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if err := rootfs.OwnMounts(); err != nil {
+				return err
+			}
+			limits, err := storeMax(most)
+			if err != nil {
 				return err
 			}
 			progress := f.progress(os.Stderr)
@@ -64,6 +68,9 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 				return err
 			}
 			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: r.Progress, KeepFailed: keepFailed})
+			if err == nil {
+				err = keepToSize(c.Context(), r.Store, limits, r.Progress)
+			}
 			if err != nil {
 				return err
 			}
@@ -78,6 +85,7 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 			return err
 		},
 	}
+	c.Flags().StringVar(&most, "store-max", os.Getenv("NHOS_STORE_MAX"), "hold the store to this `SIZE` at the end, as nhos store gc does (also NHOS_STORE_MAX)")
 	c.Flags().StringVar(&lockFile, "lock", "", "build exactly the packages of this lock `FILE`")
 	c.Flags().StringVar(&traceFile, "trace", "", "write what ran when to `FILE`, for ui.perfetto.dev or chrome://tracing")
 	c.Flags().BoolVar(&keepFailed, "keep-failed", false, "keep a layer that couldn't be made, to look into with nhos enter")

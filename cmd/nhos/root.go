@@ -11,7 +11,6 @@ import (
 
 	"nhos.org/nhos/internal/image"
 	"nhos.org/nhos/internal/image/definition"
-	"nhos.org/nhos/internal/image/store"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -64,16 +63,16 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 		&cobra.Group{ID: "machine", Title: "This machine:"})
 	root.AddCommand(
 		newList(f), newShow(f),
-		newLock(f), newPlan(f), newBuild(f), newEnter(f),
+		newLock(f), newPlan(f), newBuild(f), newEnter(f), newCompare(f),
 		newTest(f), newReport(f),
-		newDoctor(f), newGuest())
+		newDoctor(f), newStore(f), newGuest())
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")
 	return root
 }
 
 func unknownCommand(root *cobra.Command, name string) error {
-	hint := "nhos --help lists the commands"
+	hint := root.CommandPath() + " --help lists the commands"
 	if near := root.SuggestionsFor(name); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean %q?", near[0])
 	}
@@ -133,9 +132,9 @@ func (f *flags) request(id, lockFile string, progress ui.Progress) (image.Reques
 	if err != nil {
 		return image.Request{}, err
 	}
-	s, err := store.Open(f.store)
+	s, err := f.openStore()
 	if err != nil {
-		return image.Request{}, ui.Hint(err, "--store names another folder")
+		return image.Request{}, err
 	}
 	return image.Request{Definitions: dir, ID: id, Mirror: f.mirror, LockFile: lockFile, Store: s, Progress: progress}, nil
 }

@@ -42,6 +42,9 @@ func TestDesktop(t *testing.T) {
 	n.green("desktop", "secureboot", "usb", "--memory", "4096")
 }
 
+// TestDesktopRepeats builds images/desktop twice, as TestMiniRepeats does.
+func TestDesktopRepeats(t *testing.T) { repeats(t, "desktop") }
+
 // TestHSCNI builds respins/hscni after its image.
 func TestHSCNI(t *testing.T) {
 	n := shipped(t)

@@ -77,7 +77,7 @@ func Plan(ctx context.Context, r Request) (*plan.Plan, lock.Mirrors, error) {
 		}
 	}
 	mirrors, err := Mirrors(ctx, r, img)
-	if err != nil {
+	if err != nil && r.LockFile == "" { // with a lock, a store that has its packages needs no mirror
 		return nil, nil, err
 	}
 	l, err := Lock(ctx, r, img, mirrors)

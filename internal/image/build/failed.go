@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,24 +49,6 @@ func (b *builder) keep(w *store.Work, key store.Digest, phase string, err error)
 		return err
 	}
 	return b.Store.Keep(w, f.Image, text)
-}
-
-// saveFailed copies what a failed step left in memory to the work folder, when it is to be kept.
-func (b *builder) saveFailed(failed error, memory, dir string) error {
-	if !b.KeepFailed || b.step == nil || errors.Is(failed, context.Canceled) {
-		return nil
-	}
-	if out, err := exec.Command("cp", "-a", memory+"/.", dir).CombinedOutput(); err != nil {
-		return fmt.Errorf("copying the failed layer to %s: %w: %s", dir, err, out)
-	}
-	step := moved(*b.step, func(path string) string {
-		if rest, inside := strings.CutPrefix(path, memory+"/"); inside {
-			return filepath.Join(dir, rest)
-		}
-		return path
-	})
-	b.step = &step
-	return nil
 }
 
 // moved is step with other paths of this machine.
@@ -149,11 +130,6 @@ func Enter(ctx context.Context, s *store.Store, f Failed, in io.Reader, out, err
 		}
 		return filepath.Join(f.Dir, path)
 	})
-	// The kernel takes the scratch folder of a volatile mount once.
-	step.Scratch = filepath.Join(f.Dir, "entered")
-	if err := errors.Join(os.RemoveAll(step.Scratch), os.Mkdir(step.Scratch, 0o755)); err != nil {
-		return 0, fmt.Errorf("preparing to enter: %w", err)
-	}
 	for _, file := range step.Lower {
 		if _, err := os.Stat(file); err != nil {
 			return 0, ui.Hint(fmt.Errorf("a layer below %s of %s is gone: %w", f.Phase, f.Image, err),

@@ -56,6 +56,10 @@ func (b *builder) fetch(ctx context.Context) error {
 	if len(missing) == 0 {
 		return nil
 	}
+	if len(b.Mirrors) == 0 {
+		return ui.Hint(fmt.Errorf("%d packages of the lock aren't in the store, and this machine's apt names no mirror", len(missing)),
+			"nhos store import brings packages without a network; --mirror names a mirror")
+	}
 	phase := b.Progress.Begin("packages", total)
 	client := &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: parallelDownloads, TLSHandshakeTimeout: b.patience.stalled,

@@ -49,7 +49,8 @@ func (b *builder) layer(ctx context.Context, i int) error {
 // makeLayer makes layer i in room, and puts what is to be stored into out, which is on the store's file system.
 func (b *builder) makeLayer(ctx context.Context, i int, room, out, repository string, date int64, log io.Writer) (store.Action, error) {
 	upper := filepath.Join(room, "upper")
-	err := errors.Join(os.RemoveAll(out), os.Mkdir(upper, 0o755), os.Mkdir(out, 0o755))
+	// The root of the layer is the root of the running system: its mode mustn't be what the caller's umask leaves.
+	err := errors.Join(os.RemoveAll(out), os.Mkdir(upper, 0o755), os.Chmod(upper, 0o755), os.Mkdir(out, 0o755))
 	if err != nil {
 		return store.Action{}, err
 	}

@@ -2,7 +2,6 @@ package build
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,10 +16,10 @@ import (
 const slack = 1 << 30
 
 // inRoom has a layer made in a folder that takes its files: in memory where a layer of this size takes no more than
-// half of what is free there, else in the work folder. A layer that grows past the memory is made again on the disk.
+// half of what is free there, else, or when a failed layer is to be kept, in the work folder. A layer that grows past the memory is made again on the disk.
 func (b *builder) inRoom(w *store.Work, l plan.Layer, make func(dir string) (store.Action, error)) (store.Action, error) {
 	limit := memoryAvailable() / 2
-	if b.expected(l) > limit {
+	if b.KeepFailed || b.expected(l) > limit {
 		return make(w.Dir)
 	}
 	dir := filepath.Join(w.Dir, "memory")
@@ -36,11 +35,6 @@ func (b *builder) inRoom(w *store.Work, l plan.Layer, make func(dir string) (sto
 	}
 	a, err := make(dir)
 	full := room.Full()
-	if err != nil && !full {
-		if unsaved := b.saveFailed(err, dir, w.Dir); unsaved != nil {
-			err = errors.Join(err, unsaved)
-		}
-	}
 	if closing := room.Close(); err == nil {
 		err = closing
 	}

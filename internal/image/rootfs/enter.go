@@ -17,7 +17,7 @@ import (
 // FailedPath is where a root that was entered has the script or command that failed, to be run again.
 const FailedPath = "/run/nhos/failed"
 
-// Enter mounts the root of a step as it is, over an empty scratch folder, and gives this terminal to a shell in it, in the environment of op failed
+// Enter mounts the root of a step as it is and gives this terminal to a shell in it, in the environment of op failed
 // (-1 is none). What the ops before it did below /run, which isn't kept, is done again. The root, its processes and its
 // mounts are separate as in [Run] and end with the shell, whose exit code is the result. Enter needs root.
 func Enter(ctx context.Context, step Step, failed int, in io.Reader, out, errs io.Writer) (int, error) {

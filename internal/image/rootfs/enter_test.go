@@ -32,7 +32,6 @@ func failing(t *testing.T, ops ...Op) (Step, int) {
 	if err := Run(t.Context(), s, io.Discard); !errors.As(err, &failure) || failure.Index != len(ops)-1 {
 		t.Fatalf("Run = %v", err)
 	}
-	s.Scratch = t.TempDir()
 	return s, failure.Index
 }
 

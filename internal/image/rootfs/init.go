@@ -74,6 +74,10 @@ func initialise(mode string, say func(word)) *Failure {
 func enterRoot(step Step) error {
 	root := filepath.Join(step.Scratch, "root")
 	work := filepath.Join(step.Scratch, "work")
+	// An earlier mount's work folder says that it was volatile, and the kernel refuses it for another.
+	if err := os.RemoveAll(work); err != nil {
+		return err
+	}
 	if err := makeDirs(root, work); err != nil {
 		return err
 	}

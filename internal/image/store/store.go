@@ -6,6 +6,9 @@
 //
 // Writes are atomic: a blob or an action is visible whole or not at all, also after a crash. Reads verify: a blob
 // whose bytes no longer match its name is removed and reported as [ErrCorrupt], and the build makes it anew.
+//
+// Everything in it can be fetched or made again. [Store.Collect] takes away what was not used for longest; what a
+// process with the store open has looked at stays until that process has ended.
 package store
 
 import (
@@ -22,6 +25,7 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
 )
 
 // ErrMissing says that the store doesn't hold what was asked for.
@@ -67,6 +71,7 @@ type Action struct {
 // A Store is a folder on this machine. Its methods are safe for several goroutines and several processes.
 type Store struct {
 	dir      string
+	use      *os.File // the file that says that this Store is open
 	mu       sync.Mutex
 	verified map[Digest]bool // blobs that this process has read whole and found good
 }
@@ -83,8 +88,11 @@ func Open(dir string) (*Store, error) {
 			return nil, fmt.Errorf("opening the store: %w", err)
 		}
 	}
+	// An older store on a read-only disk has no such folder, and needs none.
+	_ = os.Mkdir(filepath.Join(dir, "uses"), 0o755)
 	s := &Store{dir: dir, verified: map[Digest]bool{}}
 	s.sweep()
+	s.begin()
 	return s, nil
 }
 
@@ -99,8 +107,18 @@ func (s *Store) actionPath(key Digest) string {
 	return filepath.Join(s.dir, "actions", string(key[:2]), string(key)+".json")
 }
 
-// Has says whether the store holds a blob of this digest and size. It doesn't read the blob.
+// Has says whether the store holds a blob of this digest and size. It doesn't read the blob. A blob that is there
+// stays until this process has ended.
 func (s *Store) Has(b Blob) bool {
+	defer s.guard(unix.LOCK_SH)()
+	if !s.holds(b) {
+		return false
+	}
+	touch(s.blobPath(b.Digest))
+	return true
+}
+
+func (s *Store) holds(b Blob) bool {
 	if !b.Digest.Valid() {
 		return false
 	}
@@ -143,6 +161,7 @@ func (s *Store) PutFile(path string) (Blob, error) {
 // adopt gives the finished file f its name. It is flushed first, so that the name never stands for lost bytes.
 func (s *Store) adopt(f *os.File, b Blob) error {
 	path := s.blobPath(b.Digest)
+	touch(f.Name()) // a file that a tool has made may say that it is old
 	if err := errors.Join(f.Chmod(0o444), f.Sync(), os.MkdirAll(filepath.Dir(path), 0o755)); err != nil {
 		return fmt.Errorf("storing a file: %w", err)
 	}
@@ -172,7 +191,7 @@ func (s *Store) Path(b Blob) (string, error) {
 	if known {
 		return path, nil
 	}
-	f, err := os.Open(path)
+	f, err := s.open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("reading %s: %w", b.Digest.Short(), ErrMissing)
 	}
@@ -185,7 +204,7 @@ func (s *Store) Path(b Blob) (string, error) {
 		return "", fmt.Errorf("reading %s: %w", path, err)
 	}
 	if got.Digest != b.Digest {
-		if err := os.Remove(path); err != nil {
+		if err := s.discard(f); err != nil {
 			return "", fmt.Errorf("%s is damaged and can't be removed: %w", path, err)
 		}
 		return "", fmt.Errorf("reading %s: %w", b.Digest.Short(), ErrCorrupt)
@@ -194,9 +213,48 @@ func (s *Store) Path(b Blob) (string, error) {
 	return path, nil
 }
 
+// open opens a file of the store and notes that it was used.
+func (s *Store) open(path string) (*os.File, error) {
+	defer s.guard(unix.LOCK_SH)()
+	f, err := os.Open(path)
+	if err == nil {
+		touch(path)
+	}
+	return f, err
+}
+
+// discard removes the damaged file f, unless another process has put a good one in its place meanwhile.
+func (s *Store) discard(f *os.File) error {
+	defer s.guard(unix.LOCK_EX)()
+	read, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if now, err := os.Stat(f.Name()); err != nil || !os.SameFile(read, now) {
+		return nil
+	}
+	return os.Remove(f.Name())
+}
+
 // Action returns the note of what the step with this key gave. It gives [ErrMissing] when there is none, when a blob
 // that it lists is gone, or when the note can't be read: the step is to be done again.
+//
+// What the action put out stays until this process has ended.
 func (s *Store) Action(key Digest) (Action, error) {
+	defer s.guard(unix.LOCK_SH)()
+	a, err := s.readAction(key)
+	if err != nil {
+		return a, err
+	}
+	touch(s.actionPath(key))
+	for _, b := range a.Outputs {
+		touch(s.blobPath(b.Digest))
+	}
+	return a, nil
+}
+
+// readAction is [Store.Action] without the note that the action was used.
+func (s *Store) readAction(key Digest) (Action, error) {
 	var a Action
 	text, err := os.ReadFile(s.actionPath(key))
 	if err != nil {
@@ -206,7 +264,7 @@ func (s *Store) Action(key Digest) (Action, error) {
 		return a, fmt.Errorf("action %s: its note can't be read: %w", key.Short(), ErrMissing)
 	}
 	for name, b := range a.Outputs {
-		if !s.Has(b) {
+		if !s.holds(b) {
 			return a, fmt.Errorf("action %s: its output %s: %w", key.Short(), name, ErrMissing)
 		}
 	}
