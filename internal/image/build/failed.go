@@ -116,6 +116,9 @@ func (f Failed) Describe(w io.Writer) {
 
 // Enter opens a shell in the root of a failed layer, just as it was left. It returns the shell's exit code.
 func Enter(ctx context.Context, s *store.Store, f Failed, in io.Reader, out, errs io.Writer) (int, error) {
+	if os.Geteuid() != 0 {
+		return 0, ui.Hint(errors.New("entering a layer takes root: it mounts file systems"), "run it with sudo")
+	}
 	done, err := s.Use(f.Image)
 	if err != nil {
 		return 0, err

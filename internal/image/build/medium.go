@@ -233,7 +233,7 @@ func Load(dir string) (*Result, error) {
 
 // digest is [digestFile], traced.
 func (b *builder) digest(path string) (store.Blob, error) {
-	defer b.span.Time("sha256 of " + filepath.Base(path))()
+	defer b.span.Time("sha256 of the medium")()
 	return digestFile(path)
 }
 

@@ -169,7 +169,7 @@ func (c *comparison) changed(was, is rootfs.Op) {
 func about(op rootfs.Op) string {
 	switch {
 	case op.Kind == rootfs.Script:
-		return "script " + op.Why
+		return "script " + fileOf(op)
 	case lays(op):
 		return "path " + op.Path
 	case len(op.Argv) > 0:

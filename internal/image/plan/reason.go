@@ -52,7 +52,7 @@ const (
 // String is the reason as a person reads it, on one line.
 func (r Reason) String() string {
 	text := r.what()
-	if r.Origin != "" {
+	if r.Origin != "" && r.Origin != r.Name {
 		text += " (" + r.Origin + ")"
 	}
 	return text

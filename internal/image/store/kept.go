@@ -32,8 +32,8 @@ func (s *Store) Keep(w *Work, name string, note []byte) error {
 		return err
 	}
 	err := errors.Join(
-		os.WriteFile(filepath.Join(w.Dir, keptNote), note, 0o600),
-		os.MkdirAll(filepath.Join(s.dir, "failed"), 0o700),
+		os.WriteFile(filepath.Join(w.Dir, keptNote), note, 0o644),
+		os.MkdirAll(filepath.Join(s.dir, "failed"), 0o755),
 		os.Rename(w.Dir, filepath.Join(s.dir, "failed", name)))
 	if err != nil {
 		return fmt.Errorf("keeping a work folder: %w", err)
