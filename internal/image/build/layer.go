@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"nhos.org/nhos/internal/image/child"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
@@ -157,7 +158,7 @@ func (b *builder) seal(ctx context.Context, upper, out string, date int64, log i
 	cmd := exec.CommandContext(ctx, "mksquashfs", args...)
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(date, 10))
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Run(); err != nil {
+	if err := child.Run(cmd); err != nil {
 		return a, fmt.Errorf("compressing the layer: %w", err)
 	}
 	entries, err := os.ReadDir(out)

@@ -34,7 +34,7 @@ func configure(img *definition.Image) ([]rootfs.Op, error) {
 			}
 			ops = append(ops, rootfs.Op{
 				Kind: rootfs.Script, SHA256: s.SHA256, Source: s.Source, Environment: mentioned(string(text), values),
-				Why: fmt.Sprintf("script %s of %s %s", s.Name, part.Kind, part.Name),
+				Why: s.Origin.File,
 			})
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"nhos.org/nhos/internal/image/child"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -143,11 +144,9 @@ func call(ctx context.Context, mode string, spec []byte, log io.Writer) error {
 	cmd.WaitDelay = 5 * time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
-		Pdeathsig:  syscall.SIGKILL,
 		Setsid:     true,
 	}
-	// Pdeathsig counts from the thread that starts the process; [startLocked] keeps that thread alive.
-	err = startLocked(cmd)
+	err = child.Start(cmd)
 	theirs.Close()
 	if err != nil {
 		return fmt.Errorf("starting a step: %w", err)

@@ -11,7 +11,6 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +19,6 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"github.com/google/renameio/v2"
 )
 
 // ErrMissing says that the store doesn't hold what was asked for.
@@ -110,10 +107,15 @@ func (s *Store) Has(b Blob) bool {
 
 // Put stores what r gives. When want isn't "", bytes that don't match it are refused and nothing is stored.
 func (s *Store) Put(r io.Reader, want Digest) (Blob, error) {
-	f, err := os.CreateTemp(filepath.Join(s.dir, "work"), "blob-*")
+	f, err := s.unfinished("blob-*")
 	if err != nil {
 		return Blob{}, fmt.Errorf("storing a file: %w", err)
 	}
+	return s.put(f, r, want)
+}
+
+// put copies r into the new file f and gives it its name; f is closed.
+func (s *Store) put(f *os.File, r io.Reader, want Digest) (Blob, error) {
 	defer os.Remove(f.Name())
 	defer f.Close()
 	b, err := Copy(f, r)
@@ -202,7 +204,7 @@ func (s *Store) Action(key Digest) (Action, error) {
 	if err != nil {
 		return a, fmt.Errorf("action %s: %w", key.Short(), ErrMissing)
 	}
-	if err := json.Unmarshal(text, &a); err != nil {
+	if a, err = readNote(text); err != nil {
 		return a, fmt.Errorf("action %s: its note can't be read: %w", key.Short(), ErrMissing)
 	}
 	for name, b := range a.Outputs {
@@ -215,15 +217,22 @@ func (s *Store) Action(key Digest) (Action, error) {
 
 // Record notes what the step with this key gave.
 func (s *Store) Record(key Digest, a Action) error {
-	text, err := json.MarshalIndent(a, "", "  ")
+	text, err := writeNote(a)
 	if err != nil {
 		return fmt.Errorf("recording action %s: %w", key.Short(), err)
 	}
-	path := s.actionPath(key)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	f, err := s.unfinished("note-*")
+	if err != nil {
 		return fmt.Errorf("recording action %s: %w", key.Short(), err)
 	}
-	if err := renameio.WriteFile(path, append(text, '\n'), 0o444); err != nil {
+	defer os.Remove(f.Name())
+	defer f.Close()
+	path := s.actionPath(key)
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Chmod(0o444), f.Sync(), os.MkdirAll(filepath.Dir(path), 0o755)); err != nil {
+		return fmt.Errorf("recording action %s: %w", key.Short(), err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("recording action %s: %w", key.Short(), err)
 	}
 	return nil
