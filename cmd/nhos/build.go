@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 
 func newBuild(f *flags) *cobra.Command {
 	var lockFile string
+	var scriptLimit time.Duration
 	c := &cobra.Command{
 		Use: "build IMAGE", GroupID: "make", Short: "Make an image: the ISO, its lock and its checksums",
 		Long: `build makes the layers that the store doesn't have and writes the medium. It takes root: it mounts file systems and
@@ -38,7 +40,7 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 			if err != nil {
 				return err
 			}
-			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: recorder})
+			result, err := build.Run(c.Context(), p, build.Options{Store: r.Store, Mirrors: mirrors, Out: out, Progress: recorder, ScriptLimit: scriptLimit})
 			progress.Close()
 			if err != nil {
 				return err
@@ -62,5 +64,6 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 		},
 	}
 	c.Flags().StringVar(&lockFile, "lock", "", "build exactly the packages of this lock `FILE`")
+	c.Flags().DurationVar(&scriptLimit, "script-timeout", build.ScriptLimit, "end a script of the definition that takes longer than this `TIME`")
 	return c
 }

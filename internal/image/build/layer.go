@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/ui"
 )
 
 // layer makes layer i of the plan, or takes it from the store.
@@ -74,6 +76,7 @@ func (b *builder) change(ctx context.Context, l plan.Layer, work, upper, out, re
 	step := rootfs.Step{
 		Upper: upper, Scratch: filepath.Join(work, "scratch"), Out: out,
 		Environment: map[string]string{"SOURCE_DATE_EPOCH": strconv.FormatInt(date, 10)},
+		ScriptLimit: cmp.Or(b.ScriptLimit, ScriptLimit),
 	}
 	sources := filepath.Join(work, "sources")
 	if err := errors.Join(os.Mkdir(step.Scratch, 0o755), os.Mkdir(sources, 0o755)); err != nil {
@@ -103,7 +106,12 @@ func (b *builder) change(ctx context.Context, l plan.Layer, work, upper, out, re
 		step.Ops = append(step.Ops, op)
 	}
 	step.Bind = append(step.Bind, rootfs.Bind{Source: sources, Target: sourcesDir})
-	return rootfs.Run(ctx, step, log)
+	err = rootfs.Run(ctx, step, log)
+	var failure *rootfs.Failure
+	if errors.As(err, &failure) && failure.TooLong {
+		err = ui.Hint(err, "--script-timeout gives it longer; all that was printed is in "+filepath.Join(b.Out, "logs"))
+	}
+	return err
 }
 
 // Where a root sees what its ops read.

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"nhos.org/nhos/internal/image/media"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/rootfs"
@@ -74,9 +72,20 @@ func (b *builder) boot(ctx context.Context) error {
 
 // medium writes the ISO, and the lock and the checksums beside it. An older medium stays until the new one is whole.
 func (b *builder) medium(ctx context.Context) (*Result, error) {
-	phase := b.Progress.Begin("medium", 0)
-	r, err := b.writeMedium(ctx)
+	dir, waited, release, err := b.claim(ctx)
 	if err != nil {
+		return nil, b.explain(fmt.Errorf("writing the medium: %w", err), "")
+	}
+	defer release()
+	if waited { // for another build, perhaps of the same
+		if r := current(b.plan, b.Options); r != nil {
+			return r, nil
+		}
+	}
+	phase := b.Progress.Begin("medium", 0)
+	r, err := b.writeMedium(ctx, dir)
+	if err != nil {
+		err = b.explain(err, "")
 		phase.Fail(err)
 		return nil, err
 	}
@@ -84,27 +93,25 @@ func (b *builder) medium(ctx context.Context) (*Result, error) {
 	return r, nil
 }
 
-func (b *builder) writeMedium(ctx context.Context) (*Result, error) {
+// writeMedium puts the medium together in dir and moves it into the output folder when it is whole.
+func (b *builder) writeMedium(ctx context.Context, dir string) (*Result, error) {
 	parts, err := b.parts()
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := b.Store.Work()
-	if err != nil {
-		return nil, err
-	}
-	defer scratch.Close()
 	r := &Result{ID: b.plan.Image.ID(), Key: b.plan.Medium.Key, ISO: b.plan.Medium.File, Dir: b.Out}
 	r.Lock = r.ID + ".lock"
 	for _, l := range b.plan.Layers {
 		r.Layers = append(r.Layers, l.Name+" "+string(l.Key))
 	}
-	unfinished := filepath.Join(b.Out, "."+r.ISO+".part")
-	defer os.Remove(unfinished)
-	if err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch.Dir, unfinished); err != nil {
+	scratch := filepath.Join(dir, "scratch")
+	if err := os.Mkdir(scratch, 0o755); err != nil {
+		return nil, fmt.Errorf("writing the medium: %w", err)
+	}
+	if err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch, filepath.Join(dir, r.ISO)); err != nil {
 		return nil, err
 	}
-	digested, err := digestFile(unfinished)
+	digested, err := digestFile(filepath.Join(dir, r.ISO))
 	if err != nil {
 		return nil, err
 	}
@@ -116,17 +123,19 @@ func (b *builder) writeMedium(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	for name, text := range map[string]string{r.Lock: text, "SHA256SUMS": sums, resultFile: string(note) + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, fmt.Errorf("writing the medium: %w", err)
+		}
+	}
 	// The note goes first and comes back last: while the files change, none says that they belong together.
 	if err := os.Remove(filepath.Join(b.Out, resultFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("writing the medium: %w", err)
 	}
-	err = errors.Join(
-		os.Rename(unfinished, filepath.Join(b.Out, r.ISO)),
-		renameio.WriteFile(filepath.Join(b.Out, r.Lock), []byte(text), 0o644),
-		renameio.WriteFile(filepath.Join(b.Out, "SHA256SUMS"), []byte(sums), 0o644),
-		renameio.WriteFile(filepath.Join(b.Out, resultFile), append(note, '\n'), 0o644))
-	if err != nil {
-		return nil, fmt.Errorf("writing the medium: %w", err)
+	for _, name := range []string{r.ISO, r.Lock, "SHA256SUMS", resultFile} {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(b.Out, name)); err != nil {
+			return nil, fmt.Errorf("writing the medium: %w", err)
+		}
 	}
 	return r, nil
 }

@@ -47,7 +47,7 @@ func initialise(mode string) *Failure {
 		return &Failure{Cause: err.Error()}
 	}
 	for _, op := range step.Ops {
-		if f := carryOut(op, step.Environment); f != nil {
+		if f := carryOut(op, step); f != nil {
 			return f
 		}
 	}

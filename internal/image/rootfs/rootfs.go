@@ -38,7 +38,9 @@ type Step struct {
 	Out string `json:"out,omitempty"`
 	// Environment is what every command finds besides PATH, HOME, LC_ALL, TZ and DEBIAN_FRONTEND.
 	Environment map[string]string `json:"environment,omitempty"`
-	Ops         []Op              `json:"ops"`
+	// ScriptLimit is how long one op of kind [Script] may take; 0 is without end.
+	ScriptLimit time.Duration `json:"script_limit_ns,omitempty"`
+	Ops         []Op          `json:"ops"`
 }
 
 // A Bind shows a folder of this machine in the root.
@@ -87,6 +89,8 @@ type Failure struct {
 	Op     Op
 	Cause  string
 	Output string // the end of what its command printed
+	// TooLong says that it was ended because it took longer than the step's ScriptLimit.
+	TooLong bool
 }
 
 func (f *Failure) Error() string {

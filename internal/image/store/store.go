@@ -19,6 +19,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrMissing says that the store doesn't hold what was asked for.
@@ -83,6 +85,14 @@ func Open(dir string) (*Store, error) {
 	s := &Store{dir: dir, verified: map[Digest]bool{}}
 	s.sweep()
 	return s, nil
+}
+
+// Writable says why nothing can be put into the store, or nil: it may lie on a read-only disk, or be somebody else's.
+func (s *Store) Writable() error {
+	if err := unix.Access(filepath.Join(s.dir, "work"), unix.W_OK); err != nil {
+		return &fs.PathError{Op: "writing to the store", Path: s.dir, Err: err}
+	}
+	return nil
 }
 
 // Dir is the store's folder.

@@ -111,19 +111,27 @@ func (s *Store) Lock(ctx context.Context, name string) (unlock func(), err error
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", name, err)
 	}
+	if _, err := Flock(ctx, f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("waiting for another build to finish %s: %w", name, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// Flock locks an open file or folder for as long as it is open. waited says that somebody else had it first.
+func Flock(ctx context.Context, f *os.File) (waited bool, err error) {
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
-			return func() { f.Close() }, nil
+			return waited, nil
 		}
 		if err != unix.EWOULDBLOCK && err != unix.EINTR {
-			f.Close()
-			return nil, fmt.Errorf("locking %s: %w", name, err)
+			return waited, &os.PathError{Op: "flock", Path: f.Name(), Err: err}
 		}
+		waited = true
 		select {
 		case <-ctx.Done():
-			f.Close()
-			return nil, fmt.Errorf("waiting for another build to finish %s: %w", name, ctx.Err())
+			return waited, ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
