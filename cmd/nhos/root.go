@@ -134,6 +134,9 @@ func (f *flags) request(id, lockFile string, progress ui.Progress) (image.Reques
 		return image.Request{}, err
 	}
 	s, err := store.Open(f.store)
+	if ui.HintOf(err) != "" {
+		return image.Request{}, err
+	}
 	if err != nil {
 		return image.Request{}, ui.Hint(err, "--store names another folder")
 	}

@@ -82,7 +82,7 @@ func resolve(ctx context.Context, r Request, img *definition.Image, mirrors lock
 }
 
 func full(err error, s *store.Store) error {
-	return room.Explain(err, "", room.Place{Dir: s.Dir(), Hint: build.MakeRoom})
+	return room.Explain(err, "", room.Store(s.Dir()))
 }
 
 // Plan loads the definition, locks it and plans its build. It returns the mirrors that the build fetches from.

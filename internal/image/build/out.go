@@ -49,12 +49,7 @@ func (b *builder) claim(ctx context.Context) (dir string, waited bool, release f
 	}, nil
 }
 
-// MakeRoom is what helps when the store's file system is full.
-const MakeRoom = "make room there (nhos store gc removes what is old), or name another folder with --store"
-
 // explain is [room.Explain] for the folders that a build writes to.
 func (b *builder) explain(err error, said string) error {
-	return room.Explain(err, said,
-		room.Place{Dir: b.Store.Dir(), Hint: MakeRoom},
-		room.Place{Dir: b.Out, Hint: "make room there, or name another folder with --out"})
+	return room.Explain(err, said, room.Store(b.Store.Dir()), room.Out(b.Out))
 }

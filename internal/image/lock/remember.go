@@ -3,9 +3,7 @@ package lock
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,17 +18,23 @@ func (a *aptWorld) remembered(steps []step, solve func() (*Lock, error)) (*Lock,
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(a.dir, "solved", key+".lock")
-	l, err := Read(file)
-	if err == nil {
-		return l, nil
+	// The name tells by its second half whether the file is as it was written.
+	name := func(text string) string {
+		return filepath.Join(a.dir, "solved", fmt.Sprintf("%s-%x.lock", key, sha256.Sum256([]byte(text))))
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		os.Remove(file) // damaged: it is only a memory
+	known, _ := filepath.Glob(filepath.Join(a.dir, "solved", key+"*"))
+	for _, file := range known {
+		l, err := Read(file)
+		if err == nil && file == name(l.String()) {
+			return l, nil
+		}
+		os.Remove(file) // damaged, or nearly written: it is only a memory
 	}
-	if l, err = solve(); err != nil {
+	l, err := solve()
+	if err != nil {
 		return nil, err
 	}
+	file := name(l.String())
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return nil, fmt.Errorf("remembering the lock: %w", err)
 	}

@@ -2,6 +2,7 @@ package lock_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -42,18 +43,24 @@ func TestTheSameIndexesAreSolvedOnce(t *testing.T) {
 	// A mark in the memory shows whether it is what the next lock comes from.
 	memory := d.solved(t)[0]
 	marked := strings.Replace(first, "Package: browser", "Package: browser-as-remembered", 1)
-	if err := os.WriteFile(memory, []byte(marked), 0o644); err != nil {
+	key, _, _ := strings.Cut(filepath.Base(memory), "-")
+	named := filepath.Join(filepath.Dir(memory), fmt.Sprintf("%s-%x.lock", key, sha256.Sum256([]byte(marked))))
+	if err := errors.Join(os.Remove(memory), os.WriteFile(named, []byte(marked), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	if _, there := d.mustLock(t, "desk").Find("browser-as-remembered", lock.Packages); !there {
 		t.Error("the same indexes were solved again")
 	}
 
-	if err := os.WriteFile(memory, []byte("Package: brow"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(first, d.mustLock(t, "desk").String()); diff != "" {
-		t.Errorf("a damaged memory was used (-first +now)\n%s", diff)
+	for _, damaged := range []string{"Package: brow", strings.Replace(first, "Package: browser", "Package: cbrowser", 1)} {
+		for _, file := range d.solved(t) {
+			if err := os.WriteFile(file, []byte(damaged), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(first, d.mustLock(t, "desk").String()); diff != "" {
+			t.Errorf("a damaged memory was used (-first +now)\n%s", diff)
+		}
 	}
 }
 

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nhos.org/nhos/internal/image/room"
 )
 
 // ErrMissing says that the store doesn't hold what was asked for.
@@ -79,7 +81,7 @@ func Open(dir string) (*Store, error) {
 	}
 	for _, sub := range []string{"blobs", "actions", "locks", "work"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			return nil, fmt.Errorf("opening the store: %w", err)
+			return nil, room.Explain(fmt.Errorf("opening the store: %w", err), "", room.Store(dir))
 		}
 	}
 	s := &Store{dir: dir, verified: map[Digest]bool{}}
