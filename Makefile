@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NHOS := bin/nhos
 
 # What tests use besides what nhos itself does; "nhos doctor" knows the latter.
-TEST_PACKAGES := busybox-static gcc libc6-dev grub-common gpg gpg-agent mtools procps
+TEST_PACKAGES := busybox-static e2fsprogs gcc libc6-dev grub-common gpg gpg-agent mtools procps
 
 .PHONY: image test unit boot acceptance lint generate setup setup-test clean
 
@@ -21,11 +21,11 @@ test: setup-test lint unit boot ## every test of the project
 unit: setup-test ## tests of packages and of the command line
 	$(SUDO) env "PATH=$$PATH" CGO_ENABLED=1 go test -race ./...
 
-boot: setup-test ## builds images/mini and others for real, and boots them
-	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags boot -timeout 60m -v ./internal/acceptance -run 'Test'
+boot: setup-test ## builds images/mini and others for real, boots them, and disturbs builds
+	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags boot -timeout 60m -p 1 -v ./internal/acceptance ./internal/survival
 
 acceptance: setup-test ## what takes longer: the desktop, the respin, every firmware and attachment
-	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags acceptance -timeout 120m -v ./internal/acceptance
+	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags acceptance -timeout 120m -p 1 -v ./internal/acceptance ./internal/survival
 
 lint: tools/bin/golangci-lint ## the house's rules
 	tools/bin/golangci-lint run ./...

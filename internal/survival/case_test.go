@@ -114,7 +114,7 @@ func (c *trial) command(said io.Writer, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, append([]string{
 		"--definitions", c.definitions, "--store", c.store, "--out", c.out, "--mirror", c.archive.Mirror(),
 	}, args...)...)
-	cmd.Env = append(os.Environ(), "TMPDIR="+c.dir+"/tmp")
+	cmd.Env = append(os.Environ(), "TMPDIR="+c.dir+"/tmp", "PATH="+c.shims()+":"+os.Getenv("PATH"))
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd

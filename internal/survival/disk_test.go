@@ -80,7 +80,7 @@ func TestStoreIsFull(t *testing.T) {
 			filler := c.fill(disk, free)
 			defer os.Remove(filler)
 			c.fails(words, "build", "ward")
-			c.kept("plain")
+			c.kept("plain", finished...)
 		})
 	}
 	c.t = t
@@ -89,7 +89,7 @@ func TestStoreIsFull(t *testing.T) {
 	t.Run("while the base is made", func(t *testing.T) {
 		c.t = t
 		c.forget(seed.keys["plain"]["base"])
-		filler := c.fill(disk, 200<<20)
+		filler := c.fill(disk, 60<<20)
 		defer os.Remove(filler)
 		c.fails(append(words, "making layer base of plain: "), "build", "plain")
 		c.kept("plain", "packages", "configuration", "boot")
@@ -119,7 +119,7 @@ func TestOutputIsFull(t *testing.T) {
 	if c.digest("ward") != older {
 		t.Error("the old medium is gone")
 	}
-	c.kept("ward")
+	c.kept("ward", append(finished, "respin")...)
 	c.out = c.dir + "/elsewhere"
 	c.built("ward")
 }
@@ -149,7 +149,7 @@ func TestInodesRunOut(t *testing.T) {
 				}
 			}
 			c.fails([]string{"the file system of " + c.store + " has too few inodes left (", "hint: make room there"}, "build", "ward")
-			c.kept("plain")
+			c.kept("plain", finished...)
 		})
 	}
 	c.t = t

@@ -53,7 +53,7 @@ exit 0
 	}
 	c.sleepersGone()
 	c.clean()
-	c.kept("plain")
+	c.kept("plain", finished...)
 	c.write(`
 -- respins/fails/scripts/10-fail --
 #!/bin/sh
