@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -29,16 +30,24 @@ func (c *trial) starts(program, argument string) moment {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	mark := filepath.Join(c.dir, "started")
-	script := "#!/bin/sh\ncase \" $* \" in *" + argument + "*) : > " + mark + ";; esac\nexec " + real + " \"$@\"\n"
-	err = errors.Join(os.RemoveAll(c.shims()), os.RemoveAll(mark), os.Mkdir(c.shims(), 0o755), os.WriteFile(c.shims()+"/"+program, []byte(script), 0o755))
+	script := "#!/bin/sh\ncase \" $* \" in *" + argument + "*) echo $$ > " + c.mark() + ";; esac\nexec " + real + " \"$@\"\n"
+	err = errors.Join(os.RemoveAll(c.shims()), os.Mkdir(c.shims(), 0o755), os.WriteFile(c.shims()+"/"+program, []byte(script), 0o755))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return func() bool {
-		_, err := os.Stat(mark)
-		return err == nil
+	return func() bool { return c.started() != 0 }
+}
+
+// mark holds the process ID of the program that [trial.starts] waits for.
+func (c *trial) mark() string { return filepath.Join(c.dir, "started") }
+
+func (c *trial) started() int {
+	text, _ := os.ReadFile(c.mark())
+	pid, err := strconv.Atoi(strings.TrimSuffix(string(text), "\n"))
+	if err != nil || !strings.HasSuffix(string(text), "\n") {
+		return 0
 	}
+	return pid
 }
 
 // shims is a folder that nhos finds programs in before all others.
@@ -84,6 +93,16 @@ func (c *trial) end(signal syscall.Signal, id string, now moment) (finished bool
 		case <-time.After(time.Millisecond):
 		}
 	}
+	if pid := c.started(); pid != 0 && signal == syscall.SIGKILL {
+		// Were it not killed along with nhos, it would stay.
+		_ = syscall.Kill(pid, syscall.SIGSTOP)
+		defer func() {
+			if c.t.Failed() {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}()
+	}
+	defer os.Remove(c.mark())
 	to := cmd.Process.Pid
 	if signal == syscall.SIGINT {
 		to = -to
