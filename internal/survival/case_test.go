@@ -109,14 +109,14 @@ func (c *trial) run(argv ...string) {
 	}
 }
 
-// command is a call of nhos, in a process group as a shell makes it.
+// command is a call of nhos, in a session of its own: a shell would send its group a SIGHUP on the way out.
 func (c *trial) command(said io.Writer, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, append([]string{
 		"--definitions", c.definitions, "--store", c.store, "--out", c.out, "--mirror", c.archive.Mirror(),
 	}, args...)...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+c.dir+"/tmp", "PATH="+c.shims()+":"+os.Getenv("PATH"))
 	cmd.Stdout, cmd.Stderr = said, said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }
 

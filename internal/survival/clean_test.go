@@ -33,7 +33,7 @@ func (c *trial) left() []string {
 	return left
 }
 
-// processes are those that have the trial's folder in their arguments or their mounts.
+// processes are those that have the trial's folder in their arguments, their environment or their mounts.
 func (c *trial) processes() []string {
 	var found []string
 	all, _ := filepath.Glob("/proc/[0-9]*")
@@ -46,7 +46,8 @@ func (c *trial) processes() []string {
 				found = append(found, fmt.Sprintf("%s: %s: mounted: %s", proc, printable(argv), strings.TrimSpace(line)))
 			}
 		}
-		if strings.Contains(string(argv), c.dir) {
+		environment, _ := os.ReadFile(proc + "/environ")
+		if strings.Contains(string(argv), c.dir) || strings.Contains(string(environment), "TMPDIR="+c.dir) {
 			found = append(found, proc+": "+printable(argv))
 		}
 	}
