@@ -21,7 +21,7 @@ import (
 )
 
 // A trial is one build that is disturbed: its own definitions, store, output and mirror, all below one folder, by whose
-// name what it leaves behind can be told from what else goes on on the machine.
+// name what it leaves behind can be told from all else on the machine.
 type trial struct {
 	t                            *testing.T
 	dir, definitions, store, out string
@@ -132,9 +132,9 @@ func (c *trial) call(args ...string) (said string, code int) {
 }
 
 // built wants a build to succeed, to give what an undisturbed one gives, and to leave nothing behind.
-func (c *trial) built(id string, args ...string) (said string) {
+func (c *trial) built(id string) (said string) {
 	c.t.Helper()
-	said, code := c.call(append([]string{"build", id}, args...)...)
+	said, code := c.call("build", id)
 	if code != 0 {
 		c.t.Fatalf("nhos build %s gave exit code %d:\n%s", id, code, said)
 	}

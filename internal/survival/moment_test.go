@@ -80,13 +80,16 @@ func (c *trial) end(signal syscall.Signal, id string, now moment) (finished bool
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
 	for !now() {
 		select {
-		case err := <-ended:
-			if err != nil {
-				c.t.Fatalf("%v\n%s", err, said.String())
+		case <-ended:
+			if !cmd.ProcessState.Success() {
+				c.t.Fatalf("%v\n%s", cmd.ProcessState, said.String())
 			}
 			c.clean()
 			return true
