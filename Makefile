@@ -22,11 +22,11 @@ test: setup-test lint unit boot ## every test of the project
 unit: setup-test ## tests of packages and of the command line
 	$(SUDO) env "PATH=$$PATH" CGO_ENABLED=1 go test -race ./...
 
-boot: setup-test ## builds images/mini and others for real, and boots them
-	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags boot -timeout 60m -v ./internal/acceptance -run 'Test'
+boot: setup-test ## builds images/mini and others for real, boots them, and disturbs builds
+	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags boot -timeout 60m -p 1 -v ./internal/acceptance ./internal/survival
 
 acceptance: setup-test ## what takes longer: the desktop, the respin, every firmware and attachment
-	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags acceptance -timeout 120m -v ./internal/acceptance
+	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags acceptance -timeout 120m -p 1 -v ./internal/acceptance ./internal/survival
 
 bench: setup ## against Debian's live-build, half an hour on a quiet machine; docs/performance.md has a table
 	@missing=$$(dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ import (
 func newBuild(f *flags) *cobra.Command {
 	var lockFile, traceFile, most string
 	var keepFailed bool
+	var scriptLimit time.Duration
 	c := &cobra.Command{
 		Use: "build IMAGE", GroupID: "make", Short: "Make an image: the ISO, its lock and its checksums",
 		Long: `build makes the layers that the store doesn't have and writes the medium. It takes root: it mounts file systems and
@@ -68,7 +70,8 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 				return err
 			}
 			result, err := build.Run(c.Context(), p, build.Options{
-				Store: r.Store, Mirrors: mirrors, Out: out, Progress: r.Progress, KeepFailed: keepFailed, Version: version(),
+				Store: r.Store, Mirrors: mirrors, Out: out, Progress: r.Progress,
+				KeepFailed: keepFailed, ScriptLimit: scriptLimit, Version: version(),
 			})
 			if err == nil {
 				err = keepToSize(c.Context(), r.Store, limits, r.Progress)
@@ -91,5 +94,6 @@ keeps the owners of files. Everything finished is kept, so an interrupted build 
 	c.Flags().StringVar(&lockFile, "lock", "", "build exactly the packages of this lock `FILE`")
 	c.Flags().StringVar(&traceFile, "trace", "", "write what ran when to `FILE`, for ui.perfetto.dev or chrome://tracing")
 	c.Flags().BoolVar(&keepFailed, "keep-failed", false, "keep a layer that couldn't be made, to look into with nhos enter")
+	c.Flags().DurationVar(&scriptLimit, "script-timeout", build.ScriptLimit, "end a script of the definition that takes longer than this `TIME`")
 	return c
 }

@@ -5,15 +5,19 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"nhos.org/nhos/internal/image/build"
+	"nhos.org/nhos/internal/image/child"
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/lock"
 	"nhos.org/nhos/internal/image/plan"
+	"nhos.org/nhos/internal/image/room"
 	"nhos.org/nhos/internal/image/store"
 	"nhos.org/nhos/internal/ui"
 )
@@ -56,12 +60,29 @@ func Lock(ctx context.Context, r Request, img *definition.Image, mirrors lock.Mi
 func resolve(ctx context.Context, r Request, img *definition.Image, mirrors lock.Mirrors) (*lock.Lock, error) {
 	sum := sha256.Sum256(fmt.Append(nil, img.Base.Distribution, img.Base.Pockets, img.Base.Components, img.Base.Architecture, mirrors))
 	name := "apt-" + hex.EncodeToString(sum[:6])
+	if r.Store.Writable() != nil { // apt fetches the indexes anew, but who may only look can plan
+		dir, err := os.MkdirTemp("", "nhos-apt-")
+		if err != nil {
+			return nil, err
+		}
+		release, err := child.Guard(dir)
+		if err != nil {
+			return nil, errors.Join(err, os.Remove(dir))
+		}
+		l, err := lock.Resolve(ctx, img, mirrors, dir)
+		return l, errors.Join(err, release())
+	}
 	unlock, err := r.Store.Lock(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, full(err, r.Store)
 	}
 	defer unlock()
-	return lock.Resolve(ctx, img, mirrors, filepath.Join(r.Store.Dir(), "apt", name))
+	l, err := lock.Resolve(ctx, img, mirrors, filepath.Join(r.Store.Dir(), "apt", name))
+	return l, full(err, r.Store)
+}
+
+func full(err error, s *store.Store) error {
+	return room.Explain(err, "", room.Store(s.Dir()))
 }
 
 // Plan loads the definition, locks it and plans its build. It returns the mirrors that the build fetches from.

@@ -39,10 +39,20 @@ const (
 // Built is the date that every package says it was built on, in seconds since 1970.
 const Built = 1_700_000_000
 
+// A Package is one that exists already.
+type Package struct {
+	Security bool   // it is in the security archive
+	Filename string // below the archive's root
+	Index    string // its stanza in the index
+	File     string // the .deb on this machine
+}
+
 // An Archive is a main archive and a security archive on one server.
 type Archive struct {
 	t      testing.TB
 	dir    string
+	suite  string
+	mirror []deb // packages that exist already
 	gpg    gpg
 	server *httptest.Server
 	debs   map[string]deb // by paragraph
@@ -63,7 +73,24 @@ type Archive struct {
 // New makes an archive of these packages and serves it until the test ends.
 func New(t testing.TB, paragraphs string) *Archive {
 	t.Helper()
-	a := &Archive{t: t, dir: t.TempDir(), gpg: newGPG(t), debs: map[string]deb{}, requests: map[string]int{}}
+	return NewOf(t, Suite, nil, paragraphs)
+}
+
+// NewOf is New for another suite and with packages that exist already, as a mirror of a real archive has them.
+func NewOf(t testing.TB, suite string, packages []Package, paragraphs string) *Archive {
+	t.Helper()
+	a := &Archive{t: t, dir: t.TempDir(), suite: suite, gpg: newGPG(t), debs: map[string]deb{}, requests: map[string]int{}}
+	for _, p := range packages {
+		d := deb{archive: "debian", filename: p.Filename, index: p.Index}
+		if p.Security {
+			d.archive = "debian-security"
+		}
+		var err error
+		if d.bytes, err = os.ReadFile(p.File); err != nil {
+			t.Fatal(err)
+		}
+		a.mirror = append(a.mirror, d)
+	}
 	a.Publish(paragraphs)
 	a.server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
@@ -92,17 +119,24 @@ func (a *Archive) Publish(paragraphs string) {
 	a.paragraphs = paragraphs
 	files := map[string][]byte{}
 	indexes := map[string]string{"debian": "", "debian-security": ""}
+	debs := slices.Clone(a.mirror)
 	for _, paragraph := range strings.Split(strings.TrimSpace(paragraphs), "\n\n") {
+		if paragraph == "" {
+			continue
+		}
 		d, known := a.debs[paragraph]
 		if !known {
 			d = a.build(paragraph)
 			a.debs[paragraph] = d
 		}
+		debs = append(debs, d)
+	}
+	for _, d := range debs {
 		files[d.archive+"/"+d.filename] = d.bytes
 		indexes[d.archive] += d.index + "\n"
 	}
 	for archive, index := range indexes {
-		dir := "dists/" + suiteOf(archive)
+		dir := "dists/" + a.suiteOf(archive)
 		packages := "main/binary-" + Architecture + "/Packages"
 		files[archive+"/"+dir+"/"+packages] = []byte(index)
 		release := a.release(archive, packages, index)
@@ -117,7 +151,9 @@ func (a *Archive) Publish(paragraphs string) {
 	a.files = files
 }
 
-func suiteOf(archive string) string { return Suite + strings.TrimPrefix(archive, "debian") }
+func (a *Archive) suiteOf(archive string) string {
+	return a.suite + strings.TrimPrefix(archive, "debian")
+}
 
 // release is the text that is signed: it names the digest of the index.
 func (a *Archive) release(archive, packages, index string) string {
@@ -126,7 +162,7 @@ func (a *Archive) release(archive, packages, index string) string {
 		label = "Example-Security"
 	}
 	date := func(t time.Time) string { return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 UTC") }
-	text := fmt.Sprintf("Origin: Example\nLabel: %s\nSuite: %s\nCodename: %s\nDate: %s\n", label, suiteOf(archive), suiteOf(archive),
+	text := fmt.Sprintf("Origin: Example\nLabel: %s\nSuite: %s\nCodename: %s\nDate: %s\n", label, a.suiteOf(archive), a.suiteOf(archive),
 		date(time.Now().Add(-48*time.Hour)))
 	if !a.validUntil.IsZero() {
 		text += "Valid-Until: " + date(a.validUntil) + "\n"

@@ -32,7 +32,12 @@ type Options struct {
 	Version  string // of this program
 	// KeepFailed keeps a layer that couldn't be made for [Enter].
 	KeepFailed bool
+	// ScriptLimit is how long one script of a definition may run; 0 is [ScriptLimit].
+	ScriptLimit time.Duration
 }
+
+// ScriptLimit is far more than a script needs that doesn't hang.
+const ScriptLimit = 30 * time.Minute
 
 // A Result is a written medium. It is kept beside it as build.json.
 type Result struct {
@@ -57,11 +62,18 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 		b.rememberAll()
 		return r, nil
 	}
-	if os.Geteuid() != 0 && !b.complete() {
+	if err := b.mend(); err != nil {
+		return nil, err
+	}
+	complete := b.complete()
+	if os.Geteuid() != 0 && !complete {
 		return nil, ui.Hint(errors.New("making layers takes root: it mounts file systems and changes owners"), "run it with sudo")
 	}
+	if err := o.Store.Writable(); err != nil && !complete {
+		return nil, ui.Hint(fmt.Errorf("making layers: %w", err), "--store names another folder; a medium whose layers are all there needs no other")
+	}
 	if err := os.MkdirAll(filepath.Join(o.Out, "logs"), 0o755); err != nil {
-		return nil, fmt.Errorf("making the output folder: %w", err)
+		return nil, b.explain(fmt.Errorf("making the output folder: %w", err), "")
 	}
 	if err := b.fetch(ctx); err != nil {
 		return nil, err
@@ -137,7 +149,7 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 	}
 	unlock, err := b.Store.Lock(ctx, string(key))
 	if err != nil {
-		return store.Action{}, err
+		return store.Action{}, b.explain(err, "")
 	}
 	defer unlock()
 	if a, err := b.Store.Action(key); err == nil {
@@ -146,13 +158,13 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 	}
 	work, err := b.Store.Work()
 	if err != nil {
-		return store.Action{}, err
+		return store.Action{}, b.explain(err, "")
 	}
 	defer work.Close()
 	logFile := filepath.Join(b.Out, "logs", fileSafe(phase)+".log")
 	log, err := os.Create(logFile)
 	if err != nil {
-		return store.Action{}, fmt.Errorf("opening a log: %w", err)
+		return store.Action{}, b.explain(fmt.Errorf("opening a log: %w", err), "")
 	}
 	defer log.Close()
 
@@ -162,15 +174,23 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 	begun := time.Now()
 	a, err := make(work, log)
 	if err != nil {
+		err = b.explain(err, end(logFile))
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		shown.Fail(errors.New(first))
 		if ctx.Err() == nil {
-			err = ui.Hint(err, "all that was printed is in "+logFile+b.forLooking(work, key, phase, err))
+			more := b.forLooking(work, key, phase, err)
+			if ui.HintOf(err) == "" {
+				more = "\nall that was printed is in " + logFile + more
+			}
+			if more = strings.TrimPrefix(more, "\n"); more != "" {
+				err = ui.Hint(err, more)
+			}
 		}
 		return a, err
 	}
 	a.Name, a.Made, a.Took = phase+" of "+b.plan.Image.ID(), begun, time.Since(begun)
 	if err := b.Store.Record(key, a); err != nil {
+		err = b.explain(err, "")
 		shown.Fail(err)
 		return a, err
 	}
@@ -225,6 +245,20 @@ func (b *builder) forLooking(w *store.Work, key store.Digest, phase string, fail
 		return "\nthe layer wasn't kept: " + err.Error()
 	}
 	return "\nnhos enter " + id + " opens a shell in the layer as it was left; nhos enter --drop " + id + " removes it"
+}
+
+// end is the last that a log holds.
+func end(file string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil {
+		_, _ = f.Seek(max(0, info.Size()-4<<10), io.SeekStart)
+	}
+	text, _ := io.ReadAll(io.LimitReader(f, 4<<10))
+	return string(text)
 }
 
 // size is what an action put out, in bytes.

@@ -67,15 +67,15 @@ func (b *builder) describe() (*described, error) {
 	return &described{account.Of(b.plan.Image, b.plan.Lock, root, stack), root.Licences}, nil
 }
 
-// A noted file is one that is written beside the medium: first under another name, then with its own.
+// A noted file is one that is written beside the medium.
 type noted struct {
-	name, part, sha256 string
+	name, sha256 string
 }
 
-// note writes a file beside the medium that is to be.
-func (b *builder) note(name string, write func(w io.Writer) error) (noted, error) {
-	n := noted{name: name, part: filepath.Join(b.Out, "."+name+".part")}
-	f, err := os.Create(n.part)
+// note writes a file that is to lie beside the medium into dir.
+func (b *builder) note(dir, name string, write func(w io.Writer) error) (noted, error) {
+	n := noted{name: name}
+	f, err := os.Create(filepath.Join(dir, name))
 	if err != nil {
 		return n, fmt.Errorf("writing %s: %w", name, err)
 	}
@@ -90,34 +90,34 @@ func (b *builder) note(name string, write func(w io.Writer) error) (noted, error
 }
 
 // earlyNotes writes the lock and the inventory, which don't need the ISO.
-func (b *builder) earlyNotes(r *Result, d *described) ([]noted, error) {
-	locked, err := b.note(r.Lock, func(w io.Writer) error {
+func (b *builder) earlyNotes(dir string, r *Result, d *described) ([]noted, error) {
+	locked, err := b.note(dir, r.Lock, func(w io.Writer) error {
 		_, err := io.WriteString(w, b.plan.Lock.String())
 		return err
 	})
-	listed, also := b.note(r.Inventory, d.inventory.Encode)
+	listed, also := b.note(dir, r.Inventory, d.inventory.Encode)
 	return []noted{locked, listed}, errors.Join(err, also)
 }
 
 // lateNotes writes the SBOM and the provenance, which name the ISO's digest.
-func (b *builder) lateNotes(r *Result, d *described, date time.Time) ([]noted, error) {
+func (b *builder) lateNotes(dir string, r *Result, d *described, date time.Time) ([]noted, error) {
 	base := b.plan.Image.Base
-	bill, err := b.note(r.SBOM, func(w io.Writer) error {
+	bill, err := b.note(dir, r.SBOM, func(w io.Writer) error {
 		return sbom.Write(w, sbom.Medium{
 			Inventory: d.inventory, Lock: b.plan.Lock, Licences: d.licences, Distribution: base.Distribution, Suite: base.Suite,
 			Key: string(r.Key), File: r.ISO, SHA256: r.SHA256, Date: date, Version: b.Version,
 		})
 	})
-	statement, also := b.note(r.Provenance, func(w io.Writer) error {
+	statement, also := b.note(dir, r.Provenance, func(w io.Writer) error {
 		return provenance.Write(w, provenance.Medium{Plan: b.plan, SHA256: r.SHA256, Version: b.Version})
 	})
 	return []noted{bill, statement}, errors.Join(err, also)
 }
 
 // setAside moves the notes of the medium that is there to the folder of previous ones, in the place of older ones, so
-// that it can be said what changed. The medium itself is not kept. build.json goes first: from then on nothing says that
+// that it can be said what changed; dir is for what isn't finished. The medium itself is not kept. build.json goes first: from then on nothing says that
 // the files which are left belong together.
-func (b *builder) setAside(next *Result) error {
+func (b *builder) setAside(next *Result, dir string) error {
 	last, err := Load(b.Out)
 	if err != nil || last.Key == next.Key {
 		if err := os.Remove(filepath.Join(b.Out, resultFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -125,8 +125,8 @@ func (b *builder) setAside(next *Result) error {
 		}
 		return nil
 	}
-	part := filepath.Join(b.Out, "."+previousDir+".part")
-	if err := errors.Join(os.RemoveAll(part), os.Mkdir(part, 0o755)); err != nil {
+	part := filepath.Join(dir, previousDir)
+	if err := os.Mkdir(part, 0o755); err != nil {
 		return fmt.Errorf("keeping the notes of the medium before: %w", err)
 	}
 	for _, name := range []string{resultFile, last.Lock, last.Inventory, last.SBOM, last.Provenance} {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -36,22 +37,20 @@ func (b *builder) fetch(ctx context.Context) error {
 	var missing []lock.Package
 	var total int64
 	seen := map[string]bool{}
-	need := func(packages []plan.Package) {
-		for _, p := range packages {
-			if l := b.locked[p.SHA256]; !seen[p.SHA256] && !b.Store.Has(blob(l)) {
-				missing = append(missing, l)
-				total += l.Size
-				seen[p.SHA256] = true
-			}
+	for _, p := range b.ingredients() {
+		l := b.locked[p.SHA256]
+		if seen[p.SHA256] {
+			continue
 		}
-	}
-	for _, l := range b.plan.Layers {
-		if _, err := b.Store.Action(l.Key); err != nil {
-			need(l.Install)
+		seen[p.SHA256] = true
+		sound, err := b.sound("package "+p.Name, blob(l))
+		if err != nil {
+			return err
 		}
-	}
-	if !b.plan.Boot.Cached {
-		need(b.plan.Boot.Install)
+		if !sound {
+			missing = append(missing, l)
+			total += l.Size
+		}
 	}
 	if len(missing) == 0 {
 		return nil
@@ -60,6 +59,11 @@ func (b *builder) fetch(ctx context.Context) error {
 		return ui.Hint(fmt.Errorf("%d packages of the lock aren't in the store, and this machine's apt names no mirror", len(missing)),
 			"nhos store import brings packages without a network; --mirror names a mirror")
 	}
+	work, err := b.Store.Work()
+	if err != nil {
+		return b.explain(err, "")
+	}
+	defer work.Close()
 	phase := b.Progress.Begin("packages", total)
 	client := &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: parallelDownloads, TLSHandshakeTimeout: b.patience.stalled,
@@ -70,10 +74,10 @@ func (b *builder) fetch(ctx context.Context) error {
 	for _, p := range missing {
 		group.Go(func() error {
 			span := trace.Of(phase).Beside("downloads", p.Name+" "+p.Version)
-			err := b.download(ctx, client, p, phase)
+			err := b.download(ctx, client, p, work, phase)
 			span.End(map[string]string{"size": ui.Bytes(p.Size)})
 			if err != nil {
-				return fmt.Errorf("fetching package %s %s: %w", p.Name, p.Version, err)
+				return b.asked(p, err)
 			}
 			return nil
 		})
@@ -86,8 +90,34 @@ func (b *builder) fetch(ctx context.Context) error {
 	return nil
 }
 
+// ingredients are the packages that the missing layers are made from.
+func (b *builder) ingredients() []plan.Package {
+	var all []plan.Package
+	for _, l := range b.plan.Layers {
+		if _, err := b.Store.Action(l.Key); err != nil {
+			all = append(all, l.Install...)
+		}
+	}
+	if _, err := b.Store.Action(b.plan.Boot.Key); err != nil {
+		all = append(all, b.plan.Boot.Install...)
+	}
+	return all
+}
+
+// asked says of an error which package it is about, and which line of the definition asks for it, if one does.
+func (b *builder) asked(p lock.Package, err error) error {
+	what := fmt.Sprintf("fetching package %s %s", p.Name, p.Version)
+	img := b.plan.Image
+	for _, d := range slices.Concat(img.BasePackages(), img.Base.Medium, img.ImagePackages(), img.RespinPackages()) {
+		if d.Name == p.Name {
+			return fmt.Errorf("%w: %w", img.ErrorAt(d.Origin, what), err)
+		}
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
 // download tries a package until it has come whole, or isn't to be had.
-func (b *builder) download(ctx context.Context, client *http.Client, p lock.Package, phase ui.Phase) error {
+func (b *builder) download(ctx context.Context, client *http.Client, p lock.Package, work *store.Work, phase ui.Phase) error {
 	var err error
 	for try := range tries {
 		if try > 0 {
@@ -98,7 +128,7 @@ func (b *builder) download(ctx context.Context, client *http.Client, p lock.Pack
 			}
 		}
 		var gone bool
-		if gone, err = b.transfer(ctx, client, p, phase); err == nil || gone || ctx.Err() != nil {
+		if gone, err = b.transfer(ctx, client, p, work, phase); err == nil || gone || ctx.Err() != nil {
 			break
 		}
 	}
@@ -106,7 +136,7 @@ func (b *builder) download(ctx context.Context, client *http.Client, p lock.Pack
 }
 
 // transfer fetches a package once. gone says that trying again is of no use.
-func (b *builder) transfer(ctx context.Context, client *http.Client, p lock.Package, phase ui.Phase) (gone bool, err error) {
+func (b *builder) transfer(ctx context.Context, client *http.Client, p lock.Package, work *store.Work, phase ui.Phase) (gone bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stalled := b.patience.stalled
@@ -128,7 +158,7 @@ func (b *builder) transfer(ctx context.Context, client *http.Client, p lock.Pack
 	defer body.Close()
 	var counted int64
 	var cut error // why the body ended early
-	_, err = b.Store.Put(io.LimitReader(reader(func(buf []byte) (int, error) {
+	_, err = work.Put(io.LimitReader(reader(func(buf []byte) (int, error) {
 		n, err := body.Read(buf)
 		watch.Reset(stalled)
 		counted += int64(n)
@@ -149,7 +179,7 @@ func (b *builder) transfer(ctx context.Context, client *http.Client, p lock.Pack
 	case cut != nil:
 		return false, ui.Hint(fmt.Errorf("%s: %w", uri, cut), unreachable)
 	case errors.As(err, &here):
-		return true, err // the store's file system
+		return true, b.explain(err, "") // the store's file system
 	}
 	return false, ui.Hint(fmt.Errorf("%s: %w", uri, err), "the mirror has other bytes under this name than those that were locked: "+
 		"--mirror names another one, nhos lock makes a new lock")

@@ -242,7 +242,7 @@ func TestFetchGivesUp(t *testing.T) {
 				t.Fatal("fetched")
 			}
 			said := printed(err)
-			if !strings.HasPrefix(said, "nhos: error: fetching package tea 1:2.0: "+a.Mirror()+"/pool/main/t/tea/tea_1%253a2.0+b1~x_amd64.deb: ") ||
+			if !strings.HasPrefix(said, "nhos: error: images/desk.yaml:5:9: fetching package tea 1:2.0: "+a.Mirror()+"/pool/main/t/tea/tea_1%253a2.0+b1~x_amd64.deb: ") ||
 				!strings.Contains(said, c.want) || !strings.HasSuffix(said, "\nhint: "+c.hint+"\n") {
 				t.Errorf("it says\n%swithout %q or the hint %q", said, c.want, c.hint)
 			}

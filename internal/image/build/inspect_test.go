@@ -171,16 +171,16 @@ func TestSetAside(t *testing.T) {
 			}
 		}
 	}
-	if err := b.setAside(&Result{Key: "1"}); err != nil {
+	if err := b.setAside(&Result{Key: "1"}, t.TempDir()); err != nil {
 		t.Fatalf("nothing there: %v", err)
 	}
 	build("1")
-	if err := b.setAside(&Result{Key: "1"}); err != nil || len(files(previousDir)) > 0 || files("")[resultFile] != "" {
+	if err := b.setAside(&Result{Key: "1"}, t.TempDir()); err != nil || len(files(previousDir)) > 0 || files("")[resultFile] != "" {
 		t.Errorf("the same medium again: %v, kept %v", err, files(previousDir))
 	}
 	for _, key := range []string{"1", "2"} {
 		build(key)
-		if err := b.setAside(&Result{Key: "3"}); err != nil {
+		if err := b.setAside(&Result{Key: "3"}, t.TempDir()); err != nil {
 			t.Fatal(err)
 		}
 		kept := files(previousDir)

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,11 @@ import (
 	"strconv"
 	"strings"
 
+	"nhos.org/nhos/internal/image/child"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/ui"
 )
 
 // layer makes layer i of the plan, or takes it from the store.
@@ -87,6 +90,7 @@ func (b *builder) change(ctx context.Context, l plan.Layer, room, upper, out, re
 	step := rootfs.Step{
 		Upper: upper, Scratch: filepath.Join(room, "scratch"), Out: out,
 		Environment: dated(date),
+		ScriptLimit: cmp.Or(b.ScriptLimit, ScriptLimit),
 	}
 	sources := filepath.Join(room, "sources")
 	if err := errors.Join(os.Mkdir(step.Scratch, 0o755), os.Mkdir(sources, 0o755)); err != nil {
@@ -111,7 +115,12 @@ func (b *builder) change(ctx context.Context, l plan.Layer, room, upper, out, re
 		step.Ops = append(step.Ops, op)
 	}
 	step.Bind = append(step.Bind, rootfs.Bind{Source: sources, Target: sourcesDir})
-	return b.run(ctx, step, log)
+	err = b.run(ctx, step, log)
+	var failure *rootfs.Failure
+	if errors.As(err, &failure) && failure.TooLong {
+		err = ui.Hint(err, "--script-timeout gives it longer; all that was printed is in "+filepath.Join(b.Out, "logs"))
+	}
+	return err
 }
 
 // dated is the environment of what makes a layer of this date.
@@ -175,7 +184,7 @@ func (b *builder) seal(ctx context.Context, upper, out string, date int64, log i
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(date, 10))
 	cmd.Stdout, cmd.Stderr = log, log
 	compressed := b.span.Time("mksquashfs")
-	err := cmd.Run()
+	err := child.Run(cmd)
 	compressed()
 	if err != nil {
 		return a, fmt.Errorf("compressing the layer: %w", err)

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 
 	"nhos.org/nhos/internal/image/media"
@@ -78,10 +77,21 @@ func (b *builder) boot(ctx context.Context) error {
 
 // medium writes the ISO, and the lock and the checksums beside it. An older medium stays until the new one is whole.
 func (b *builder) medium(ctx context.Context) (*Result, error) {
+	dir, waited, release, err := b.claim(ctx)
+	if err != nil {
+		return nil, b.explain(fmt.Errorf("writing the medium: %w", err), "")
+	}
+	defer release()
+	if waited { // for another build, perhaps of the same
+		if r := current(b.plan, b.Options); r != nil {
+			return r, nil
+		}
+	}
 	phase := b.Progress.Begin("medium", 0)
 	b.span = trace.Of(phase)
-	r, err := b.writeMedium(ctx)
+	r, err := b.writeMedium(ctx, dir)
 	if err != nil {
+		err = b.explain(err, "")
 		phase.Fail(err)
 		return nil, err
 	}
@@ -90,53 +100,46 @@ func (b *builder) medium(ctx context.Context) (*Result, error) {
 	return r, nil
 }
 
-func (b *builder) writeMedium(ctx context.Context) (*Result, error) {
+// writeMedium puts the medium together in dir and moves it into the output folder when it is whole.
+func (b *builder) writeMedium(ctx context.Context, dir string) (*Result, error) {
 	parts, err := b.parts()
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := b.Store.Work()
-	if err != nil {
-		return nil, err
-	}
-	defer scratch.Close()
 	r := &Result{ID: b.plan.Image.ID(), Key: b.plan.Medium.Key, ISO: b.plan.Medium.File, Dir: b.Out}
 	r.Lock, r.Inventory, r.SBOM, r.Provenance = r.ID+".lock", r.ID+".inventory.json.gz", r.ID+".sbom.cdx.json", r.ID+".provenance.json"
 	for _, l := range b.plan.Layers {
 		r.Layers = append(r.Layers, l.Name+" "+string(l.Key))
 	}
-	unfinished := filepath.Join(b.Out, "."+r.ISO+".part")
-	defer os.Remove(unfinished)
 	// What is on the medium is found out while it is written: one takes a disk, the other a processor.
 	var what *described
 	var notes []noted
-	defer func() {
-		for _, n := range notes {
-			os.Remove(n.part)
-		}
-	}()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		if what, err = b.describe(); err == nil {
-			notes, err = b.earlyNotes(r, what)
+			notes, err = b.earlyNotes(dir, r, what)
 		}
 		return err
 	})
 	group.Go(func() error {
+		scratch, iso := filepath.Join(dir, "scratch"), filepath.Join(dir, r.ISO)
+		if err := os.Mkdir(scratch, 0o755); err != nil {
+			return fmt.Errorf("writing the medium: %w", err)
+		}
 		written := b.span.Time("xorriso")
-		err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch.Dir, unfinished)
+		err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch, iso)
 		written()
 		if err != nil {
 			return err
 		}
-		digested, err := b.digest(unfinished)
+		digested, err := b.digest(iso)
 		r.SHA256, r.Size = string(digested.Digest), digested.Size
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	late, err := b.lateNotes(r, what, parts.Date)
+	late, err := b.lateNotes(dir, r, what, parts.Date)
 	notes = append(notes, late...)
 	if err != nil {
 		return nil, err
@@ -149,8 +152,13 @@ func (b *builder) writeMedium(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	for name, text := range map[string]string{signature.SumsFile: sums, resultFile: string(note) + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, fmt.Errorf("writing the medium: %w", err)
+		}
+	}
 	// The note goes first and comes back last: while the files change, none says that they belong together.
-	if err := b.setAside(r); err != nil {
+	if err := b.setAside(r, dir); err != nil {
 		return nil, err
 	}
 	for _, name := range signature.Files { // they were of the medium before
@@ -158,15 +166,14 @@ func (b *builder) writeMedium(ctx context.Context) (*Result, error) {
 			return nil, fmt.Errorf("writing the medium: %w", err)
 		}
 	}
-	err = os.Rename(unfinished, filepath.Join(b.Out, r.ISO))
+	finished := []string{r.ISO}
 	for _, n := range notes {
-		err = errors.Join(err, os.Rename(n.part, filepath.Join(b.Out, n.name)))
+		finished = append(finished, n.name)
 	}
-	err = errors.Join(err,
-		renameio.WriteFile(filepath.Join(b.Out, signature.SumsFile), []byte(sums), 0o644),
-		renameio.WriteFile(filepath.Join(b.Out, resultFile), append(note, '\n'), 0o644))
-	if err != nil {
-		return nil, fmt.Errorf("writing the medium: %w", err)
+	for _, name := range append(finished, signature.SumsFile, resultFile) {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(b.Out, name)); err != nil {
+			return nil, fmt.Errorf("writing the medium: %w", err)
+		}
 	}
 	return r, nil
 }

@@ -178,6 +178,7 @@ type Script struct {
 	Name   string `json:"name"`
 	Source string `json:"source"`
 	SHA256 string `json:"sha256"`
+	Origin Origin `json:"origin"` // the script itself
 }
 
 // Settings are what every image can be told.

@@ -79,7 +79,7 @@ func (l *loader) scripts(p *part, dir string) {
 			} else if head != "#!" {
 				l.add(at, "begin it with the program that runs it, for example #!/bin/sh", `does not start with "#!"`)
 			}
-			p.Scripts = append(p.Scripts, Script{e.Name(), filepath.Join(l.dir, file), sum})
+			p.Scripts = append(p.Scripts, Script{e.Name(), filepath.Join(l.dir, file), sum, at})
 		}
 	}
 }

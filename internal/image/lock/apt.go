@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"nhos.org/nhos/internal/image/child"
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/ui"
 )
@@ -97,7 +98,7 @@ func (a *aptWorld) run(ctx context.Context, program string, args ...string) (str
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.WaitDelay = 5 * time.Second // apt's own children may outlive it for a moment
-	if err := cmd.Run(); err != nil {
+	if err := child.Run(cmd); err != nil {
 		if ctx.Err() != nil {
 			return "", fmt.Errorf("%s %s was interrupted: %w", program, args[0], context.Cause(ctx))
 		}

@@ -3,9 +3,7 @@ package lock
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,9 +19,13 @@ func (r *resolver) recall(steps []step) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		file := r.apt.memory(key)
-		l, err := Read(file)
-		if err == nil {
+		known, _ := filepath.Glob(filepath.Join(r.apt.dir, "solved", key+"*"))
+		for _, file := range known {
+			l, err := Read(file)
+			if err != nil || file != r.apt.memory(key, l.String()) {
+				os.Remove(file) // damaged, or nearly written: it is only a memory
+				continue
+			}
 			r.lock = l
 			for _, s := range steps[:n] {
 				for _, name := range s.names() {
@@ -31,9 +33,6 @@ func (r *resolver) recall(steps []step) (int, error) {
 				}
 			}
 			return n, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			os.Remove(file) // damaged: it is only a memory
 		}
 	}
 	return 0, nil
@@ -45,10 +44,11 @@ func (r *resolver) remember(steps []step) error {
 	if err != nil {
 		return err
 	}
-	file := r.apt.memory(key)
+	text := r.lock.String()
+	file := r.apt.memory(key, text)
 	err = os.MkdirAll(filepath.Dir(file), 0o755)
 	if err == nil {
-		err = renameio.WriteFile(file, []byte(r.lock.String()), 0o644)
+		err = renameio.WriteFile(file, []byte(text), 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("remembering the lock: %w", err)
@@ -56,7 +56,11 @@ func (r *resolver) remember(steps []step) error {
 	return nil
 }
 
-func (a *aptWorld) memory(key string) string { return filepath.Join(a.dir, "solved", key+".lock") }
+// memory is the file for what the steps of this key give. Its name tells by its second half whether it is as it was
+// written.
+func (a *aptWorld) memory(key, text string) string {
+	return filepath.Join(a.dir, "solved", fmt.Sprintf("%s-%x.lock", key, sha256.Sum256([]byte(text))))
+}
 
 // solverVersion is raised when the same steps on the same indexes are to give another lock.
 const solverVersion = "3"

@@ -2,6 +2,7 @@ package lock_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -40,7 +41,10 @@ func (d desk) mark(t *testing.T, name string) (marked int) {
 			continue
 		}
 		marked++
-		if err := os.WriteFile(file, []byte(strings.Replace(string(text), "Package: browser\n", "Package: "+name+"\n", 1)), 0o644); err != nil {
+		marked := strings.Replace(string(text), "Package: browser\n", "Package: "+name+"\n", 1)
+		key, _, _ := strings.Cut(filepath.Base(file), "-")
+		named := filepath.Join(filepath.Dir(file), fmt.Sprintf("%s-%x.lock", key, sha256.Sum256([]byte(marked))))
+		if err := errors.Join(os.Remove(file), os.WriteFile(named, []byte(marked), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -61,13 +65,15 @@ func TestTheSameIndexesAreSolvedOnce(t *testing.T) {
 		t.Error("the same indexes were solved again")
 	}
 
-	for _, file := range d.solved(t) {
-		if err := os.WriteFile(file, []byte("Package: brow"), 0o644); err != nil {
-			t.Fatal(err)
+	for _, damaged := range []string{"Package: brow", strings.Replace(first, "Package: browser", "Package: cbrowser", 1)} {
+		for _, file := range d.solved(t) {
+			if err := os.WriteFile(file, []byte(damaged), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if diff := cmp.Diff(first, d.mustLock(t, "desk").String()); diff != "" {
-		t.Errorf("a damaged memory was used (-first +now)\n%s", diff)
+		if diff := cmp.Diff(first, d.mustLock(t, "desk").String()); diff != "" {
+			t.Errorf("a damaged memory was used (-first +now)\n%s", diff)
+		}
 	}
 }
 

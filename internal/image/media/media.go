@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"nhos.org/nhos/internal/image/child"
 	"nhos.org/nhos/internal/manifest"
 )
 
@@ -93,7 +94,7 @@ func WriteISO(ctx context.Context, c Content, p Parts, scratch, out string) erro
 	}
 	cmd := exec.CommandContext(ctx, "xorriso", args...)
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(p.Date.Unix(), 10), "LC_ALL=C.UTF-8", "TZ=UTC")
-	if said, err := cmd.CombinedOutput(); err != nil {
+	if said, err := child.CombinedOutput(cmd); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("writing the medium was interrupted: %w", context.Cause(ctx))
 		}
@@ -111,7 +112,8 @@ func stage(ctx context.Context, c Content, p Parts, scratch string) (string, err
 			return "", err
 		}
 	}
-	if said, err := exec.CommandContext(ctx, "tar", "-C", grub, "-xf", p.Boot["grub.tar"].Path).CombinedOutput(); err != nil {
+	tar := exec.CommandContext(ctx, "tar", "-C", grub, "-xf", p.Boot["grub.tar"].Path)
+	if said, err := child.CombinedOutput(tar); err != nil {
 		return "", fmt.Errorf("unpacking GRUB: %w: %s", err, said)
 	}
 	described, err := json.MarshalIndent(describe(c, p), "", "  ")

@@ -35,7 +35,7 @@ func configure(img *definition.Image) ([]rootfs.Op, error) {
 			named := mentioned(string(text), values)
 			ops = append(ops, rootfs.Op{
 				Kind: rootfs.Script, SHA256: s.SHA256, Source: s.Source, Environment: named,
-				Why:  fmt.Sprintf("script %s of %s %s", s.Name, part.Kind, part.Name),
+				Why:  s.Origin.File,
 				From: scriptCauses(part, s, named, variables(img)),
 			})
 		}

@@ -336,7 +336,7 @@ func respinOps(t *testing.T, w world) string {
 }
 
 func TestWhatARespinDoes(t *testing.T) {
-	const product = "write /etc/os-release\nwrite /etc/issue\nscript 10-fold of feature paper"
+	const product = "write /etc/os-release\nwrite /etc/issue\nfeatures/paper/scripts/10-fold"
 	const motd = "write /etc/motd\n"
 	for name, c := range map[string]struct {
 		edit []string
@@ -351,22 +351,22 @@ func TestWhatARespinDoes(t *testing.T) {
 			[]string{"ods_code: RX1", "ods_code: RX1\nsettings: {user: {name: nurse}}"},
 			motd + "write /etc/os-release\nwrite /etc/issue\ncommand groupmod --new-name nurse clerk\n" +
 				"command usermod --comment A clerk --groups audio --login nurse --home /home/nurse --move-home clerk\n" +
-				"write /etc/systemd/system/getty@tty1.service.d/autologin.conf\nscript 10-fold of feature paper",
+				"write /etc/systemd/system/getty@tty1.service.d/autologin.conf\nfeatures/paper/scripts/10-fold",
 		},
 		"a user of the same name with another full one": {
 			[]string{"ods_code: RX1", "ods_code: RX1\nsettings: {user: {full_name: A nurse, groups: [video]}}"},
 			motd + "write /etc/os-release\nwrite /etc/issue\ncommand usermod --comment A nurse --groups audio,video clerk\n" +
-				"script 10-fold of feature paper",
+				"features/paper/scripts/10-fold",
 		},
 		"no autologin where the image has it": {
 			[]string{"ods_code: RX1", "ods_code: RX1\nsettings: {user: {autologin: false}}"},
 			motd + "write /etc/os-release\nwrite /etc/issue\nremove /etc/systemd/system/getty@tty1.service.d/autologin.conf\n" +
-				"script 10-fold of feature paper",
+				"features/paper/scripts/10-fold",
 		},
 		"another locale": {
 			[]string{"ods_code: RX1", "ods_code: RX1\nsettings: {locale: cy_GB.UTF-8}"},
 			motd + "write /etc/os-release\nwrite /etc/issue\nwrite /etc/locale.conf LANG=cy_GB.UTF-8\nwrite /etc/locale.gen cy_GB.UTF-8 UTF-8\n" +
-				"command locale-gen\nscript 10-fold of feature paper",
+				"command locale-gen\nfeatures/paper/scripts/10-fold",
 		},
 		"a file as it was before a later feature changed it": {
 			[]string{
@@ -377,7 +377,7 @@ func TestWhatARespinDoes(t *testing.T) {
 		},
 		"a script that a feature has as well": {
 			[]string{"-- respins/ward/files/etc/motd --\nWelcome to the ward.\n", "-- respins/ward/scripts/50-cut --\n#!/bin/sh\ncut\n"},
-			product + "\nscript 50-cut of respin ward",
+			product + "\nrespins/ward/scripts/50-cut",
 		},
 		"something that the initrd is made from": {
 			[]string{"respins/ward/files/etc/motd", "respins/ward/files/etc/modprobe.d/ward.conf"},

@@ -142,11 +142,11 @@ func TestReasons(t *testing.T) {
 		},
 		"the text of a script": {
 			edit: []string{"\ncut\n", "\ncut --straight\n"},
-			want: "configuration: script 20-cut of feature paper changed (features/paper/scripts/20-cut)",
+			want: "configuration: script features/paper/scripts/20-cut changed",
 		},
 		"the order of scripts": {
 			edit: []string{"20-cut", "05-cut"},
-			want: "configuration: script 10-fold of feature paper comes at another place in the order",
+			want: "configuration: features/paper/scripts/10-fold comes at another place in the order",
 		},
 		"the order of features": {
 			edit: []string{"  - paper\n  - ink\n", "  - ink\n  - paper\n"},

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"nhos.org/nhos/internal/image/child"
 )
 
 // FailedPath is where a root that was entered has the script or command that failed, to be run again.
@@ -79,7 +81,7 @@ func enter(ctx context.Context, spec []byte, step Step, in io.Reader, out, errs 
 	cmd := newProcess(ctx, "enter")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errs
 	cmd.ExtraFiles = []*os.File{theirs, read}
-	err = startLocked(cmd)
+	err = child.Start(cmd)
 	theirs.Close()
 	read.Close()
 	if err != nil {

@@ -60,7 +60,7 @@ func initialise(mode string, say func(word)) *Failure {
 			return failed("", become(op, step.Environment))
 		}
 		begun := time.Now()
-		f := carryOut(op, step.Environment)
+		f := carryOut(op, step)
 		say(word{Ended: i, Timing: &Timing{begun, time.Since(begun)}})
 		if f != nil {
 			f.Index = i

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,11 +16,14 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
+
+	"nhos.org/nhos/internal/ui"
 )
 
 // carryOut does one op in the root of this process.
-func carryOut(op Op, environment map[string]string) *Failure {
-	all := merged(environment, op.Environment)
+func carryOut(op Op, step Step) *Failure {
+	all := merged(step.Environment, op.Environment)
 	var err error
 	var output string
 	switch op.Kind {
@@ -36,14 +40,14 @@ func carryOut(op Op, environment map[string]string) *Failure {
 	case Export:
 		err = export(op)
 	case Command:
-		output, err = command(op.Argv, all)
+		output, err = command(context.Background(), op.Argv, all)
 	case Script:
-		output, err = script(op, all)
+		output, err = script(op, all, step.ScriptLimit)
 	default:
 		err = fmt.Errorf("%q is no kind of op", op.Kind)
 	}
 	if err != nil {
-		return &Failure{Op: op, Cause: err.Error(), Output: output}
+		return &Failure{Op: op, Cause: err.Error(), Output: output, TooLong: errors.Is(err, errTooLong)}
 	}
 	return nil
 }
@@ -217,13 +221,25 @@ func digits(s string) int {
 	return len(s) - len(strings.TrimLeft(s, "0123456789"))
 }
 
-func script(op Op, environment map[string]string) (string, error) {
+// errTooLong is why a script was ended that its limit was too short for.
+var errTooLong = errors.New("not finished")
+
+func script(op Op, environment map[string]string, limit time.Duration) (string, error) {
 	const at = "/run/nhos/script"
 	if err := write(Op{Path: at, Mode: 0o755, Source: op.Source}); err != nil {
 		return "", err
 	}
 	defer os.Remove(at)
-	return command([]string{at}, environment)
+	if limit == 0 {
+		return command(context.Background(), []string{at}, environment)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	output, err := command(ctx, []string{at}, environment)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w after %s: it was ended", errTooLong, ui.Duration(limit))
+	}
+	return output, err
 }
 
 // commandEnvironment is all that a command finds in its environment.
@@ -237,11 +253,11 @@ func commandEnvironment(values map[string]string) []string {
 }
 
 // command runs argv and returns the end of what it printed, which it passes on as well.
-func command(argv []string, environment map[string]string) (string, error) {
+func command(ctx context.Context, argv []string, environment map[string]string) (string, error) {
 	if err := os.Setenv("PATH", searchPath); err != nil { // exec.Command looks the program up with our own
 		return "", err
 	}
-	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = "/"
 	cmd.Env = commandEnvironment(environment)
 	end := &tail{limit: 4 << 10}

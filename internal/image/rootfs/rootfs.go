@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"nhos.org/nhos/internal/image/child"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -37,7 +38,9 @@ type Step struct {
 	Out string `json:"out,omitempty"`
 	// Environment is what every command finds besides PATH, HOME, LC_ALL, TZ and DEBIAN_FRONTEND.
 	Environment map[string]string `json:"environment,omitempty"`
-	Ops         []Op              `json:"ops"`
+	// ScriptLimit is how long one op of kind [Script] may take; 0 is without end.
+	ScriptLimit time.Duration `json:"script_limit_ns,omitempty"`
+	Ops         []Op          `json:"ops"`
 	// Ended, when it is set, is told of each op when it has ended, also of the one that failed.
 	Ended func(Op, Timing) `json:"-"`
 }
@@ -112,6 +115,8 @@ type Failure struct {
 	Index  int // of the op in its step; -1 when the step failed before its first
 	Cause  string
 	Output string // the end of what its command printed
+	// TooLong says that it was ended because it took longer than the step's ScriptLimit.
+	TooLong bool
 }
 
 func (f *Failure) Error() string {
@@ -153,7 +158,6 @@ func newProcess(ctx context.Context, mode string) *exec.Cmd {
 	cmd.WaitDelay = 5 * time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
-		Pdeathsig:  syscall.SIGKILL,
 	}
 	return cmd
 }
@@ -172,8 +176,7 @@ func call(ctx context.Context, mode string, spec []byte, step Step, log io.Write
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.SysProcAttr.Setsid = true
-	// Pdeathsig counts from the thread that starts the process; [startLocked] keeps that thread alive.
-	err = startLocked(cmd)
+	err = child.Start(cmd)
 	theirs.Close()
 	if err != nil {
 		return fmt.Errorf("starting a step: %w", err)

@@ -272,3 +272,22 @@ func same(t *testing.T, before string) {
 	}
 	t.Errorf("left behind:\n%s\nbefore it was:\n%s", now, before)
 }
+
+// TestAScriptThatHangs is ended with all that it began, and the others aren't hurried.
+func TestAScriptThatHangs(t *testing.T) {
+	sources := t.TempDir()
+	script := "#!/bin/sh\ntrap '' TERM INT\necho waiting\nsleep 7654325 &\nsleep 7654325\n"
+	if err := os.WriteFile(sources+"/hangs", []byte(script), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := newStep(t, lower(t), sh("sleep 3"), Op{Kind: Script, Source: "/run/in/hangs", Why: "features/x/scripts/10-hangs"})
+	s.Bind = []Bind{{sources, "/run/in"}}
+	s.ScriptLimit = 2 * time.Second
+	err := Run(t.Context(), s, io.Discard)
+	var failure *Failure
+	if !errors.As(err, &failure) || !failure.TooLong ||
+		err.Error() != "features/x/scripts/10-hangs: not finished after 2.0 s: it was ended\nwaiting" {
+		t.Errorf("Run = %v", err)
+	}
+	gone(t, "7654325")
+}

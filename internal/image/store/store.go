@@ -14,7 +14,6 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,8 +23,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
+
+	"nhos.org/nhos/internal/image/room"
 )
 
 // ErrMissing says that the store doesn't hold what was asked for.
@@ -85,7 +85,7 @@ func Open(dir string) (*Store, error) {
 	}
 	for _, sub := range []string{"blobs", "actions", "locks", "work"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			return nil, fmt.Errorf("opening the store: %w", err)
+			return nil, room.Explain(fmt.Errorf("opening the store: %w", err), "", room.Store(dir))
 		}
 	}
 	// An older store on a read-only disk has no such folder, and needs none.
@@ -94,6 +94,14 @@ func Open(dir string) (*Store, error) {
 	s.sweep()
 	s.begin()
 	return s, nil
+}
+
+// Writable says why nothing can be put into the store, or nil: it may lie on a read-only disk, or be somebody else's.
+func (s *Store) Writable() error {
+	if err := unix.Access(filepath.Join(s.dir, "work"), unix.W_OK); err != nil {
+		return &fs.PathError{Op: "writing to the store", Path: s.dir, Err: err}
+	}
+	return nil
 }
 
 // Dir is the store's folder.
@@ -128,10 +136,15 @@ func (s *Store) holds(b Blob) bool {
 
 // Put stores what r gives. When want isn't "", bytes that don't match it are refused and nothing is stored.
 func (s *Store) Put(r io.Reader, want Digest) (Blob, error) {
-	f, err := os.CreateTemp(filepath.Join(s.dir, "work"), "blob-*")
+	f, err := s.unfinished("blob-*")
 	if err != nil {
 		return Blob{}, fmt.Errorf("storing a file: %w", err)
 	}
+	return s.put(f, r, want)
+}
+
+// put copies r into the new file f and gives it its name; f is closed.
+func (s *Store) put(f *os.File, r io.Reader, want Digest) (Blob, error) {
 	defer os.Remove(f.Name())
 	defer f.Close()
 	b, err := Copy(f, r)
@@ -260,7 +273,7 @@ func (s *Store) readAction(key Digest) (Action, error) {
 	if err != nil {
 		return a, fmt.Errorf("action %s: %w", key.Short(), ErrMissing)
 	}
-	if err := json.Unmarshal(text, &a); err != nil {
+	if a, err = readNote(text); err != nil {
 		return a, fmt.Errorf("action %s: its note can't be read: %w", key.Short(), ErrMissing)
 	}
 	for name, b := range a.Outputs {
@@ -273,15 +286,22 @@ func (s *Store) readAction(key Digest) (Action, error) {
 
 // Record notes what the step with this key gave.
 func (s *Store) Record(key Digest, a Action) error {
-	text, err := json.MarshalIndent(a, "", "  ")
+	text, err := writeNote(a)
 	if err != nil {
 		return fmt.Errorf("recording action %s: %w", key.Short(), err)
 	}
-	path := s.actionPath(key)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	f, err := s.unfinished("note-*")
+	if err != nil {
 		return fmt.Errorf("recording action %s: %w", key.Short(), err)
 	}
-	if err := renameio.WriteFile(path, append(text, '\n'), 0o444); err != nil {
+	defer os.Remove(f.Name())
+	defer f.Close()
+	path := s.actionPath(key)
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Chmod(0o444), f.Sync(), os.MkdirAll(filepath.Dir(path), 0o755)); err != nil {
+		return fmt.Errorf("recording action %s: %w", key.Short(), err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("recording action %s: %w", key.Short(), err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -185,5 +186,71 @@ func TestLockStopsWaitingWithItsContext(t *testing.T) {
 	defer cancel()
 	if _, err := s.Lock(ctx, "layer"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Lock = %v", err)
+	}
+}
+
+func TestADamagedNoteIsMissing(t *testing.T) {
+	s := open(t)
+	key, layer := put(t, s, "key").Digest, put(t, s, "layer")
+	if err := s.Record(key, Action{Name: "layer", Date: 1700000000, Outputs: map[string]Blob{"layer": layer}, Made: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(s.actionPath(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range good {
+		for bit := range 8 {
+			damaged := bytes.Clone(good)
+			damaged[i] ^= 1 << bit
+			if err := errors.Join(os.Remove(s.actionPath(key)), os.WriteFile(s.actionPath(key), damaged, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			a, err := s.Action(key)
+			if err == nil && (a.Date != 1700000000 || a.Outputs["layer"] != layer || a.Name != "layer") {
+				t.Fatalf("bit %d of byte %d gave %+v from\n%s", bit, i, a, damaged)
+			}
+		}
+	}
+}
+
+func TestOpenSweepsFilesThatNobodyWrites(t *testing.T) {
+	s := open(t)
+	alive, err := s.unfinished("blob-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.Close()
+	dead, err := s.unfinished("blob-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.Close() // what the kernel does for a process that was killed
+	if _, err := Open(s.Dir()); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.Dir(), "work", "*")); len(left) != 1 || left[0] != alive.Name() {
+		t.Errorf("left are %v, not %s alone", left, alive.Name())
+	}
+}
+
+func TestWorkPut(t *testing.T) {
+	s := open(t)
+	w, err := s.Work()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := w.Put(strings.NewReader("abc"), "")
+	if err != nil || !s.Has(b) {
+		t.Errorf("Put = %v, %v", b, err)
+	}
+	if _, err := w.Put(strings.NewReader("abd"), b.Digest); err == nil {
+		t.Error("other bytes were stored")
+	}
+	if left, _ := os.ReadDir(w.Dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
 	}
 }

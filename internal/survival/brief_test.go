@@ -1,0 +1,6 @@
+//go:build boot && !acceptance
+
+package survival
+
+// thorough says that there is time.
+const thorough = false
