@@ -67,13 +67,13 @@ func TestSpoiltIndexes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.t = t
+			c.serve("") // it ends with its test
 			k.spoil(c.archive)
 			c.fails(k.words, "build", "ward")
-			c.archive.Close()
-			c.serve("")
 		})
 	}
 	c.t = t
+	c.serve("")
 	c.built("ward")
 }
 
