@@ -32,7 +32,7 @@ func TestSecret(t *testing.T) {
 				t.Errorf("%s: exit code %d, %q is not in:\n%s", when, code, want, all)
 			}
 		}
-		if strings.Contains(all, "notareal") {
+		if strings.Contains(all, "kettle") {
 			t.Errorf("%s: the password is in what was printed:\n%s", when, all)
 		}
 		if media, _ := filepath.Glob(filepath.Join(n.out, "leaky", "*.iso")); len(media) > 0 && when == "without a word" {

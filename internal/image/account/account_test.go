@@ -119,8 +119,11 @@ func TestOf(t *testing.T) {
 		t.Errorf("packages (-want +got):\n%s", d)
 	}
 	parts := []inventory.Part{
-		{Name: "base test", Packages: 2, Size: 1 + 2}, {Name: "feature paper", Packages: 3, Size: 4 + 8 + 16 + 3},
-		{Name: "feature tea", Packages: 2, Size: 32 + 64}, {Name: "image desk", Packages: 1, Size: 128}, {Name: "respin ward", Packages: 1, Size: 256 + 2},
+		{Name: "base test", Packages: 2, Size: 1 + 2},
+		{Name: "feature paper", Packages: 3, Size: 4 + 8 + 16 + 3},
+		{Name: "feature tea", Packages: 2, Size: 32 + 64},
+		{Name: "image desk", Packages: 1, Size: 128},
+		{Name: "respin ward", Packages: 1, Size: 256 + 2},
 	}
 	if d := cmp.Diff(parts, v.Parts); d != "" {
 		t.Errorf("parts (-want +got):\n%s", d)

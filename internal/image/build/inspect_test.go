@@ -64,7 +64,8 @@ func TestASecretFailsTheLayer(t *testing.T) {
 			"nhos: error: a secret in the image: /etc/wifi.conf line 2: the value of password (password); it comes from features/wifi/files/etc/wifi.conf:2\nhint: everyone who has the medium can read it",
 		},
 		"a file that a script changed": {
-			"", map[string]string{"etc/wifi.conf": "ssid = ward\n\npassword = Sommer2027\n"},
+			"",
+			map[string]string{"etc/wifi.conf": "ssid = ward\n\npassword = Sommer2027\n"},
 			"line 3: the value of password (password); the file comes from features/wifi/files/etc/wifi.conf and was changed since, by a script or a package\n",
 		},
 		"a file that a script made":          {"", map[string]string{"root/.netrc": "machine x login y password z\n"}, "/root/.netrc line 1: a password of .netrc (password)\nhint"},

@@ -86,7 +86,7 @@ func shown(t *testing.T, dir string, lower []string) []string {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("unshare", "--mount", "sh", "-ec", `
-mount -t overlay overlay -o "lowerdir=$1" "$2"
+mount -t overlay layers -o "lowerdir=$1" "$2"
 cd "$2"
 find . -mindepth 1 -printf '%P\n' | while IFS= read -r p; do
   if [ -L "$p" ]; then echo "/$p L $(readlink "$p") $(readlink "$p")"

@@ -16,9 +16,7 @@ func (s *Scanner) shadow(b []byte) {
 			continue
 		}
 		hash := strings.TrimLeft(field[1], "!*")
-		switch {
-		case hash == "", hash == "x": // none, or the shadow file has it
-		default:
+		if hash != "" && hash != "x" { // none, or the shadow file has it
 			s.add(PasswordHash, n, "the password hash of %q", clip(field[0]))
 		}
 	}

@@ -79,12 +79,10 @@ func onlyCertificates(b []byte) bool {
 		b = b[n:]
 		return t
 	}
-	short := func() []byte {
-		n := take(2)
-		if n == nil {
-			return nil
+	short := func() {
+		if n := take(2); n != nil {
+			take(int(binary.BigEndian.Uint16(n)))
 		}
-		return take(int(binary.BigEndian.Uint16(n)))
 	}
 	for range count {
 		tag := take(4)

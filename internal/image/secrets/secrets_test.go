@@ -184,6 +184,7 @@ func plantedText() []plant {
 		p("npm's settings", "/root/.npmrc", Token, "//registry.example.org/:_authToken=", noise(30), ""),
 
 		p("NetworkManager", "/etc/NetworkManager/system-connections/ward.nmconnection", Password, "[wifi-security]\npsk=", "correcthorse", ""),
+		p("NetworkManager, a word that others take for none", "/etc/NetworkManager/system-connections/ward.nmconnection", Password, "[wifi-security]\npsk=", "ward-password", ""),
 		p("wpa_supplicant", "/etc/wpa_supplicant/wpa_supplicant.conf", Password, "network={\n\tssid=\"ward\"\n\tpsk=\"", "correcthorse", "\"\n}"),
 		p("802.1X", "/etc/NetworkManager/system-connections/lan.nmconnection", Password, "[802-1x]\npassword=", "wald", ""),
 		p(".netrc", "/root/.netrc", Password, "machine example.org login ward password ", "wald", ""),
@@ -214,6 +215,7 @@ func TestQuiet(t *testing.T) {
 		"nsswitch":                     {"/etc/nsswitch.conf", "passwd:         files systemd\nshadow: compat2\n"},
 		"a placeholder":                {"/etc/x", "password = changeme1\nsecret=<your-secret>\ntoken: ${TOKEN}\napi_key=xxxxxxxx1\npasswd=$(cat /run/p4ss)\n"},
 		"an option":                    {"/etc/x", "password_file = /etc/x.pass1\nsecret: true\npasswordless: yes\nask_password = required\n"},
+		"a connection without":         {"/etc/NetworkManager/system-connections/x.nmconnection", "[wifi-security]\npsk-flags=1\npassword=<ask>\npsk=${PSK}\nwep-key0=\n"},
 		"a comment":                    {"/etc/x", "# password = Sommer2026\n; secret = a8Kd0qP2zX\n"},
 		"a sentence":                   {"/etc/x", "Password: type the one that the ward has, 8 characters\n"},
 		"an address without":           {"/etc/x", "url = https://user@example.org/ ssh://git@example.org:22/x https://user:${PASS}@example.org/ https://user:password@example.org/ http://[::1]:80/@x\n"},

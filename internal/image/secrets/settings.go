@@ -83,7 +83,7 @@ func (s *Scanner) line(text string, n int, plain bool) {
 	if m == nil {
 		return
 	}
-	if v := value(m[2]); likely(v, 6) || plain && len(v) >= 4 && !placeholders.MatchString(v) {
+	if v := value(m[2]); likely(v, 6) || plain && len(v) >= 4 && !words.MatchString(v) && !expression(v) {
 		s.add(Password, n, "the value of %s", clip(m[1]))
 	}
 }
@@ -110,18 +110,25 @@ func value(s string) string {
 	return s
 }
 
-// placeholders are what people write where a password goes.
-var placeholders = regexp.MustCompile(`(?i)^(?:.*(?:example|changeme|change_me|placeholder|your[_-]|dummy|redacted|password|passwd|secret|token|\.\.\.|xxx|\*\*\*).*|true|false|yes|no|none|null|nil|required|optional|sufficient|disabled?|enabled?|default|unknown|string|integer|boolean)$`)
+// placeholders are in what people write where a password goes; words are what stands there instead of one.
+var (
+	placeholders = regexp.MustCompile(`(?i)example|changeme|change_me|placeholder|your[_-]|dummy|redacted|password|passwd|secret|token|\.\.\.|xxx|\*\*\*`)
+	words        = regexp.MustCompile(`(?i)^(?:true|false|yes|no|none|null|nil|required|optional|sufficient|disabled?|enabled?|default|unknown|string|integer|boolean|password|secret|changeme)$`)
+)
+
+// expression says whether v takes the password from elsewhere, or says where it goes: no password stands there.
+func expression(v string) bool {
+	return strings.ContainsAny(v, "<>") || strings.HasPrefix(v, "$") || strings.Contains(v, "${") || strings.Contains(v, "$(")
+}
 
 // likely says whether v could be a password of at least so many characters: no word of a language or a program, no
 // expression that takes it from elsewhere, no path.
 func likely(v string, least int) bool {
-	if len(v) < least || len(v) > 512 || placeholders.MatchString(v) {
+	if len(v) < least || len(v) > 512 || placeholders.MatchString(v) || words.MatchString(v) || expression(v) {
 		return false
 	}
-	if strings.ContainsAny(v, "<>(){}[]\\`") || strings.HasPrefix(v, "/") || strings.HasPrefix(v, "./") || strings.HasPrefix(v, "~") ||
-		strings.HasPrefix(v, "$") || strings.HasPrefix(v, "@") || strings.HasPrefix(v, "&") || strings.Contains(v, "${") ||
-		strings.Contains(v, "$(") || strings.Contains(v, "://") {
+	if strings.ContainsAny(v, "(){}[]\\`") || strings.HasPrefix(v, "/") || strings.HasPrefix(v, "./") || strings.HasPrefix(v, "~") ||
+		strings.HasPrefix(v, "@") || strings.HasPrefix(v, "&") || strings.Contains(v, "://") {
 		return false
 	}
 	if strings.HasPrefix(v, "%") && len(v) <= 3 {

@@ -18,13 +18,19 @@ type rule struct {
 
 // tokenRules are what is looked for in every file.
 var tokenRules = []rule{
-	{words: []string{"-----BEGIN "}, kind: PrivateKey, what: "a private key", inside: true, judge: privatePEM,
+	{
+		words: []string{"-----BEGIN "}, kind: PrivateKey, what: "a private key", inside: true, judge: privatePEM,
 		// The body may be folded, indented, or one string with \n in it, as in JSON.
-		pattern: re(`^-----BEGIN ((?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?)-----(?:\s|\\n|\\r)+(?:(?:[A-Za-z-]+: [^\n\\]*|=[A-Za-z0-9+/]{4})?(?:\s|\\n|\\r)+)*[A-Za-z0-9+/=]{32}`)},
-	{words: []string{"PuTTY-User-Key-File-"}, kind: PrivateKey, what: "a private key of PuTTY's", inside: true,
-		pattern: re(`^PuTTY-User-Key-File-[0-9]: `)},
-	{words: []string{"SSH PRIVATE KEY FILE FORMAT 1.1\n\x00"}, kind: PrivateKey, what: "a private key of SSH 1", inside: true,
-		pattern: re(`^SSH PRIVATE`)},
+		pattern: re(`^-----BEGIN ((?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?)-----(?:\s|\\n|\\r)+(?:(?:[A-Za-z-]+: [^\n\\]*|=[A-Za-z0-9+/]{4})?(?:\s|\\n|\\r)+)*[A-Za-z0-9+/=]{32}`),
+	},
+	{
+		words: []string{"PuTTY-User-Key-File-"}, kind: PrivateKey, what: "a private key of PuTTY's", inside: true,
+		pattern: re(`^PuTTY-User-Key-File-[0-9]: `),
+	},
+	{
+		words: []string{"SSH PRIVATE KEY FILE FORMAT 1.1\n\x00"}, kind: PrivateKey, what: "a private key of SSH 1", inside: true,
+		pattern: re(`^SSH PRIVATE`),
+	},
 	{words: []string{"AGE-SECRET-KEY-1"}, kind: PrivateKey, what: "a private key of age's", pattern: re(`^AGE-SECRET-KEY-1[A-Z0-9]{58}`)},
 
 	{words: []string{"AKIA", "ASIA", "ABIA", "ACCA"}, kind: Token, what: "an access key of AWS", pattern: re(`^A[KSBC][IC]A[A-Z2-7]{16}\b`)},
