@@ -78,15 +78,17 @@ umask 077
 export TZ=Pacific/Kiritimati LANG=de_DE.UTF-8 LC_ALL=de_DE.UTF-8 HOME="$dir" USER=somebody NHOS_STORE="$dir/disk/a store with a long name"
 cd "$dir"
 "$program" store import "$archive"
-# mmdebstrap gets a clean environment, so it is told the time by a wrapper over itself.
+# mmdebstrap gets a clean environment, so it is told the time by a wrapper over itself. The program faketime would leave
+# it file descriptors that its shell can't number.
+later="LD_PRELOAD=$(ls /usr/lib/*/faketime/libfaketime.so.1) FAKETIME=+1500d"
 real=$(command -v mmdebstrap)
 cp "$real" "$dir/mmdebstrap.real"
 chmod 755 "$dir/mmdebstrap.real"
-printf '#!/bin/sh\nexec faketime "2031-02-03 04:05:06" "%s" "$@"\n' "$dir/mmdebstrap.real" >"$dir/mmdebstrap"
+printf '#!/bin/sh\nexec env %s "%s" "$@"\n' "$later" "$dir/mmdebstrap.real" >"$dir/mmdebstrap"
 chmod 755 "$dir/mmdebstrap"
 mount --bind "$dir/mmdebstrap" "$real"
 processor=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')
-faketime "2031-02-03 04:05:06" taskset -c "$processor" "$program" --definitions "$definitions" --out "$dir/out" build "$id" --lock "$lock" --store-max 0 --mirror `+nowhere,
+env $later taskset -c "$processor" "$program" --definitions "$definitions" --out "$dir/out" build "$id" --lock "$lock" --store-max 0 --mirror `+nowhere,
 		"sh", os.Getenv("NHOS"), from, dir, id, lock, archive)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

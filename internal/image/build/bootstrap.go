@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -48,7 +49,7 @@ func (b *builder) bootstrap(ctx context.Context, l plan.Layer, root, repository 
 		`--customize-hook=printf '%s' "$NHOS_PATHS" > "$1"/etc/dpkg/dpkg.cfg.d/nhos-paths`,
 		`--customize-hook=chroot "$1" apt-mark auto `+strings.Join(dependencies, " ")+` >/dev/null`,
 		"--customize-hook=cd \"$1\" && "+cleanUp(l.Ops),
-		base.Suite, root, "deb [trusted=yes] copy:"+repository+" ./")
+		base.Suite, root, "deb [trusted=yes] copy:"+(&url.URL{Path: repository}).EscapedPath()+" ./") // the store's path may hold blanks
 	defer b.span.Time("mmdebstrap")()
 	return rootfs.RunHost(ctx, argv, map[string]string{
 		"SOURCE_DATE_EPOCH": strconv.FormatInt(date, 10), "NHOS_PATHS": paths.String(),
