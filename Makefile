@@ -28,7 +28,7 @@ boot: setup-test ## builds images/mini and others for real, boots them, and dist
 acceptance: setup-test ## what takes longer: the desktop, the respin, every firmware and attachment
 	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags acceptance -timeout 120m -p 1 -v ./internal/acceptance ./internal/survival
 
-bench: setup ## against Debian's live-build, half an hour on a quiet machine; docs/performance.md has a table
+bench: setup ## against Debian's live-build, on a quiet machine; docs/performance.md has a table
 	@missing=$$(dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)
 	go build -o bin/bench ./internal/bench
 	$(SUDO) bin/bench

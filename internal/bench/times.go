@@ -12,20 +12,19 @@ import (
 
 // times are what one run measured, in seconds.
 type times struct {
-	Cold         float64 `json:"cold"`
-	Nothing      float64 `json:"nothing"`
-	File         float64 `json:"file"`
-	Script       float64 `json:"script"`
-	Package      float64 `json:"package"`
-	Further      float64 `json:"further"` // one of several further respins
-	Copy         float64 `json:"copy"`
-	PeerCold     float64 `json:"peer_cold"`
-	PeerRebuild  float64 `json:"peer_rebuild"`
-	ISO          int64   `json:"iso"` // bytes
-	PeerISO      int64   `json:"peer_iso"`
-	PeakKiB      int64   `json:"peak_kib"` // of our process, over all builds
-	Processors   string  `json:"processors"`
-	PeerDownload float64 `json:"peer_download"` // the peer's first build, which fills its cache of packages
+	Cold        float64 `json:"cold"`
+	Nothing     float64 `json:"nothing"`
+	File        float64 `json:"file"`
+	Script      float64 `json:"script"`
+	Package     float64 `json:"package"`
+	Further     float64 `json:"further"` // one of several further respins
+	Copy        float64 `json:"copy"`
+	PeerCold    float64 `json:"peer_cold"`
+	PeerRebuild float64 `json:"peer_rebuild"`
+	ISO         int64   `json:"iso"` // bytes
+	PeerISO     int64   `json:"peer_iso"`
+	PeakKiB     int64   `json:"peak_kib"` // of our process, over all builds
+	Processors  string  `json:"processors"`
 }
 
 // table is Markdown.

@@ -30,6 +30,20 @@ type Request struct {
 	LockFile    string // builds from this lock; "" resolves a new one
 	Store       *store.Store
 	Progress    ui.Progress
+	// Answers are shared by requests that ask for several images; nil asks everything for this one.
+	Answers *Answers
+}
+
+// Answers keep what this machine and the mirrors said, so that a call of the program for several images asks once.
+type Answers struct {
+	tools   *plan.Tools
+	mirrors map[string]lock.Mirrors // by what a definition says of them
+	indexes map[string]bool         // folders of apt that are fresh
+}
+
+// NewAnswers returns answers to nothing yet.
+func NewAnswers() *Answers {
+	return &Answers{mirrors: map[string]lock.Mirrors{}, indexes: map[string]bool{}}
 }
 
 // Mirrors returns where the image's packages come from: the request's mirror, else the definition's.
@@ -38,7 +52,15 @@ func Mirrors(ctx context.Context, r Request, img *definition.Image) (lock.Mirror
 	if r.Mirror != "" {
 		setting = r.Mirror
 	}
-	return lock.FindMirrors(ctx, img.Base, setting, filepath.Join(r.Store.Dir(), "apt", "machine"))
+	asked := img.Base.Distribution + " " + setting
+	if r.Answers != nil && r.Answers.mirrors[asked] != nil {
+		return r.Answers.mirrors[asked], nil
+	}
+	m, err := lock.FindMirrors(ctx, img.Base, setting, filepath.Join(r.Store.Dir(), "apt", "machine"))
+	if err == nil && r.Answers != nil {
+		r.Answers.mirrors[asked] = m
+	}
+	return m, err
 }
 
 // Lock returns the packages of img: those of the request's lock file, or what apt chooses now.
@@ -77,7 +99,14 @@ func resolve(ctx context.Context, r Request, img *definition.Image, mirrors lock
 		return nil, full(err, r.Store)
 	}
 	defer unlock()
-	l, err := lock.Resolve(ctx, img, mirrors, filepath.Join(r.Store.Dir(), "apt", name))
+	choose := lock.Resolve
+	if r.Answers != nil && r.Answers.indexes[name] {
+		choose = lock.ResolveAgain
+	}
+	l, err := choose(ctx, img, mirrors, filepath.Join(r.Store.Dir(), "apt", name))
+	if err == nil && r.Answers != nil {
+		r.Answers.indexes[name] = true
+	}
 	return l, full(err, r.Store)
 }
 
@@ -105,11 +134,17 @@ func Plan(ctx context.Context, r Request) (*plan.Plan, lock.Mirrors, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	tools, err := tools(ctx)
-	if err != nil {
-		return nil, nil, err
+	if r.Answers == nil {
+		r.Answers = NewAnswers()
 	}
-	p, err := plan.New(img, plain, l, tools, r.Store)
+	if r.Answers.tools == nil {
+		t, err := tools(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.Answers.tools = &t
+	}
+	p, err := plan.New(img, plain, l, *r.Answers.tools, r.Store)
 	return p, mirrors, err
 }
 

@@ -2,8 +2,9 @@ package build
 
 import (
 	"errors"
-	"maps"
-	"slices"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 
 	"nhos.org/nhos/internal/image/store"
 	"nhos.org/nhos/internal/ui"
@@ -16,18 +17,21 @@ func (b *builder) mend() error {
 	for _, l := range b.plan.Layers {
 		steps["layer "+l.Name] = l.Key
 	}
-	for _, phase := range slices.Sorted(maps.Keys(steps)) {
-		a, err := b.Store.Action(steps[phase])
+	var read errgroup.Group
+	read.SetLimit(runtime.NumCPU())
+	for phase, key := range steps {
+		a, err := b.Store.Action(key)
 		if err != nil {
 			continue // it is made anyway
 		}
-		for _, output := range slices.Sorted(maps.Keys(a.Outputs)) {
-			if _, err := b.sound(phase, a.Outputs[output]); err != nil {
+		for _, output := range a.Outputs {
+			read.Go(func() error {
+				_, err := b.sound(phase, output)
 				return err
-			}
+			})
 		}
 	}
-	return nil
+	return read.Wait()
 }
 
 // sound says whether the store has the blob with the bytes that it had. One that was damaged is gone afterwards, and

@@ -2,6 +2,8 @@ package build
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,15 +128,25 @@ func (b *builder) writeMedium(ctx context.Context, dir string) (*Result, error) 
 		if err := os.Mkdir(scratch, 0o755); err != nil {
 			return fmt.Errorf("writing the medium: %w", err)
 		}
-		written := b.span.Time("xorriso")
-		err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch, iso)
-		written()
+		defer b.span.Time("xorriso")()
+		f, err := os.Create(iso)
 		if err != nil {
+			return fmt.Errorf("writing the medium: %w", err)
+		}
+		defer f.Close()
+		h := sha256.New()
+		if err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch, io.MultiWriter(f, h)); err != nil {
 			return err
 		}
-		digested, err := b.digest(iso)
-		r.SHA256, r.Size = string(digested.Digest), digested.Size
-		return err
+		r.SHA256 = hex.EncodeToString(h.Sum(nil))
+		info, err := f.Stat()
+		if err == nil {
+			r.Size, err = info.Size(), f.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("writing the medium: %w", err)
+		}
+		return nil
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -236,12 +248,6 @@ func Load(dir string) (*Result, error) {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Join(dir, resultFile), err)
 	}
 	return r, nil
-}
-
-// digest is [digestFile], traced.
-func (b *builder) digest(path string) (store.Blob, error) {
-	defer b.span.Time("sha256 of the medium")()
-	return digestFile(path)
 }
 
 func digestFile(path string) (store.Blob, error) {

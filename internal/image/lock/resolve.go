@@ -25,6 +25,19 @@ func Resolve(ctx context.Context, img *definition.Image, mirrors Mirrors, dir st
 	if err := apt.update(ctx); err != nil {
 		return nil, fmt.Errorf("fetching the package indexes of %s: %w", img.Base.Suite, err)
 	}
+	return choose(ctx, img, mirrors, apt)
+}
+
+// ResolveAgain is [Resolve] from the indexes that an earlier call fetched into dir.
+func ResolveAgain(ctx context.Context, img *definition.Image, mirrors Mirrors, dir string) (*Lock, error) {
+	apt, err := newAptWorld(ctx, dir, img.Base, mirrors)
+	if err != nil {
+		return nil, err
+	}
+	return choose(ctx, img, mirrors, apt)
+}
+
+func choose(ctx context.Context, img *definition.Image, mirrors Mirrors, apt *aptWorld) (*Lock, error) {
 	steps := []step{
 		{Base, img.BasePackages(), nil},
 		{Medium, img.Base.Medium, nil},

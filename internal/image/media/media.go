@@ -6,16 +6,20 @@
 package media
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"nhos.org/nhos/internal/image/child"
 	"nhos.org/nhos/internal/manifest"
@@ -72,8 +76,8 @@ type Parts struct {
 	Date           time.Time       // of every file on the medium, and of the medium
 }
 
-// WriteISO writes the medium to the file out. scratch is an empty folder that it may use.
-func WriteISO(ctx context.Context, c Content, p Parts, scratch, out string) error {
+// WriteISO writes the medium to w, from its first byte to its last. scratch is an empty folder that it may use.
+func WriteISO(ctx context.Context, c Content, p Parts, scratch string, w io.Writer) error {
 	tree, err := stage(ctx, c, p, scratch)
 	if err != nil {
 		return fmt.Errorf("putting the medium together: %w", err)
@@ -84,7 +88,7 @@ func WriteISO(ctx context.Context, c Content, p Parts, scratch, out string) erro
 	}
 	date := p.Date.UTC().Format("2006010215040500")
 	args := []string{
-		"-as", "mkisofs", "-quiet", "-r", "-J", "-joliet-long", "-V", volume(c), "-o", out,
+		"-as", "mkisofs", "-quiet", "-r", "-J", "-joliet-long", "-V", volume(c), "-o", "-",
 		"--modification-date=" + date, "--set_all_file_dates", date, "-uid", "0", "-gid", "0", "-file-mode", "0444",
 		"-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info",
 		"--grub2-mbr", p.Boot["boot_hybrid.img"].Path,
@@ -94,13 +98,42 @@ func WriteISO(ctx context.Context, c Content, p Parts, scratch, out string) erro
 	}
 	cmd := exec.CommandContext(ctx, "xorriso", args...)
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(p.Date.Unix(), 10), "LC_ALL=C.UTF-8", "TZ=UTC")
-	if said, err := child.CombinedOutput(cmd); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("writing the medium was interrupted: %w", context.Cause(ctx))
-		}
-		return fmt.Errorf("writing %s with xorriso: %w: %s", out, err, strings.TrimSpace(string(said)))
+	said, err := pipe(cmd, w)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("writing the medium was interrupted: %w", context.Cause(ctx))
 	}
-	return nil
+	return fmt.Errorf("writing the medium with xorriso: %w%s", err, said)
+}
+
+// pipe runs cmd with w as its standard output, in big pieces. said is the rest that it printed, after ": ".
+func pipe(cmd *exec.Cmd, w io.Writer) (said string, err error) {
+	out, theirs, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	defer out.Close()
+	const piece = 1 << 20
+	_, _ = unix.FcntlInt(out.Fd(), unix.F_SETPIPE_SZ, piece) // the kernel may allow less
+	var words bytes.Buffer
+	cmd.Stdout, cmd.Stderr = theirs, &words
+	err = child.Start(cmd)
+	theirs.Close()
+	if err != nil {
+		return "", err
+	}
+	_, copied := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{out}, make([]byte, piece))
+	out.Close() // whoever can't write on is told to end
+	err = cmd.Wait()
+	if copied != nil {
+		return "", copied
+	}
+	if text := strings.TrimSpace(words.String()); text != "" {
+		said = ": " + text
+	}
+	return said, err
 }
 
 // stage writes the medium's small files below scratch and returns xorriso's list: "path on the medium=file" a line.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,7 +91,12 @@ func output(t *testing.T, cmd *exec.Cmd) string {
 func iso(t *testing.T, c Content, p Parts) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "desk.iso")
-	if err := WriteISO(t.Context(), c, p, t.TempDir(), out); err != nil {
+	f, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := WriteISO(t.Context(), c, p, t.TempDir(), f); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -280,7 +286,7 @@ func TestWriteISOIsInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := WriteISO(ctx, content(), parts(t, "store"), t.TempDir(), filepath.Join(t.TempDir(), "desk.iso"))
+	err := WriteISO(ctx, content(), parts(t, "store"), t.TempDir(), io.Discard)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("WriteISO = %v", err)
 	}
@@ -290,7 +296,7 @@ func TestWriteISOSaysWhatXorrisoSays(t *testing.T) {
 	t.Parallel()
 	p := parts(t, "store")
 	p.Kernel.Path = "/nonexistent"
-	err := WriteISO(t.Context(), content(), p, t.TempDir(), filepath.Join(t.TempDir(), "desk.iso"))
+	err := WriteISO(t.Context(), content(), p, t.TempDir(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent") {
 		t.Errorf("WriteISO = %v", err)
 	}
