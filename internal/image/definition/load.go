@@ -31,7 +31,7 @@ func Load(dir, id string) (*Image, error) {
 		l.add(Origin{File: fileOf(KindRespin, id)}, "rename one of them",
 			"%s has the same name, so %q could be either", fileOf(KindImage, id), id)
 	case isImage:
-		l.image(id, Origin{fileOf(KindImage, id), 1, 1})
+		l.image(id, Origin{File: fileOf(KindImage, id), Line: 1, Column: 1})
 	case isRespin:
 		l.respin(id)
 	default:
@@ -41,7 +41,7 @@ func Load(dir, id string) (*Image, error) {
 	if err := l.err(); err != nil {
 		return nil, err
 	}
-	img.sources = l.sources
+	img.sources = l.Sources()
 	return img, nil
 }
 
@@ -121,7 +121,7 @@ func (l *loader) respin(name string) {
 	if ok && l.named(KindImage, k.Image) {
 		l.image(k.Image.Value, k.Image.Origin)
 	}
-	p := l.part(KindRespin, name, Origin{fileOf(KindRespin, name), 1, 1}, k.Description, k.Packages, k.Settings)
+	p := l.part(KindRespin, name, Origin{File: fileOf(KindRespin, name), Line: 1, Column: 1}, k.Description, k.Packages, k.Settings)
 	l.folder(&p, k.Files)
 	p.checks = append(k.Checks, p.checks...)
 	l.parts = append(l.parts, p)

@@ -1,4 +1,4 @@
-package definition
+package yamlfile
 
 import (
 	"fmt"
@@ -8,10 +8,10 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// suggest returns the hint for a word that isn't one of the words that are known: the nearest one, or else all of
+// Suggest returns the hint for a word that isn't one of the words that are known: the nearest one, or else all of
 // them. what names them in the plural: "features".
-func suggest(word, what string, known []string) string {
-	if near := nearest(word, known); near != "" {
+func Suggest(word, what string, known []string) string {
+	if near := Nearest(word, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	if len(known) == 0 {
@@ -25,8 +25,8 @@ func suggest(word, what string, known []string) string {
 	return what + " are " + strings.Join(known, ", ")
 }
 
-// nearest returns the known word that is likely to have been meant, or "".
-func nearest(word string, known []string) string {
+// Nearest returns the known word that is likely to have been meant, or "".
+func Nearest(word string, known []string) string {
 	best, distance := "", 1+max(1, min(len(word)/3, 3))
 	if len(word) > 100 {
 		return ""
