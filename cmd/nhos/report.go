@@ -15,7 +15,7 @@ func newReport(f *flags) *cobra.Command {
 		Long: "report gathers what every boot of the medium gave, also of earlier calls of nhos test, into one report.html and\none junit.xml.",
 		Args: exactArgs(1, "the name of one image or respin, or the path of one ISO"),
 		RunE: func(c *cobra.Command, args []string) error {
-			_, folder, err := f.medium(args[0])
+			_, folder, _, err := f.medium(args[0])
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,10 @@ import (
 // conclude turns what was seen into the result.
 func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) error {
 	r.Reasons, r.Notes, r.Pictures = w.reasons, w.notes, a.pictures
-	if !w.done && len(w.reasons) == 0 && w.facts != nil {
+	if o.Script != nil {
+		r.playedReasons(o.Script, w)
+	}
+	if !w.script && !w.done && len(w.reasons) == 0 && w.facts != nil {
 		r.Reasons = append(r.Reasons, "the guest didn't come to the end of its checks; "+w.lastSeen())
 	}
 	if err := r.keepJournal(o.Dir, w); err != nil {
@@ -35,8 +38,11 @@ func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) er
 	if err != nil {
 		return err
 	}
-	r.Checks = append(r.Checks, r.shown(a), unchanged)
-	if r.Manifest != nil && r.Manifest.Product != "" {
+	if !w.script { // which may end with a machine that is off, and needn't pass a menu
+		r.Checks = append(r.Checks, r.shown(a))
+	}
+	r.Checks = append(r.Checks, unchanged)
+	if !w.script && r.Manifest != nil && r.Manifest.Product != "" {
 		r.Checks = append(r.Checks, r.menuNamesProduct(texts))
 	}
 	if o.Firmware == vm.SecureBoot && r.Guest != nil {
@@ -47,16 +53,17 @@ func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) er
 }
 
 func (r *Result) describeGuest(w *watch) {
-	if w.facts == nil {
+	known := w.guest()
+	if known == nil {
 		return
 	}
-	f := w.facts
+	f := known.facts
 	r.Guest = &Guest{
 		OS: f.OS, Kernel: f.Kernel, Hostname: f.Hostname, SecureBoot: f.SecureBoot, Firmware: f.Firmware,
 		MemoryMiB: f.MemoryMiB,
 	}
-	if w.boot != nil {
-		r.Guest.UsedMiB = w.boot.UsedMiB
+	if known.boot != nil {
+		r.Guest.UsedMiB = known.boot.UsedMiB
 	}
 }
 
@@ -125,13 +132,13 @@ func timeline(w *watch, menuAt time.Duration) []Event {
 	if menuAt > 0 {
 		events = append(events, Event{At: menuAt, What: "boot menu shown"})
 	}
-	if w.facts != nil {
-		start := w.factsAt - w.facts.Uptime
-		if !w.kernel {
-			events = append(events, Event{At: max(0, start), What: "kernel starts"})
+	if known := w.guest(); known != nil {
+		start := known.at - known.facts.Uptime
+		if !slices.ContainsFunc(events, func(e Event) bool { return e.What == kernelEvent }) {
+			events = append(events, Event{At: max(0, start), What: kernelEvent})
 		}
-		if w.boot != nil {
-			for _, s := range w.boot.Steps {
+		if known.boot != nil {
+			for _, s := range known.boot.Steps {
 				events = append(events, Event{At: max(0, start+s.At), What: s.What})
 			}
 		}

@@ -84,6 +84,11 @@ type Step struct {
 	verb *verb
 }
 
+// Command is a step that runs a command in the guest, whatever comes of it.
+func Command(command string) Step {
+	return Step{Verb: "run", Value: command, Status: anyStatus, verb: verbOf("run")}
+}
+
 // NeedsGuest says whether only a guest that runs this program can do the step.
 func (s Step) NeedsGuest() bool { return s.verb.guest }
 

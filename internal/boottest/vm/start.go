@@ -71,7 +71,7 @@ func launch(ctx context.Context, cfg Config, path string) (_ *VM, err error) {
 	}
 	var log io.WriteCloser = discard{io.Discard}
 	if cfg.SerialLog != "" {
-		if log, err = os.Create(cfg.SerialLog); err != nil {
+		if log, err = os.OpenFile(cfg.SerialLog, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
 			return nil, err
 		}
 	}
@@ -131,7 +131,9 @@ func (v *VM) cleanUp(cfg Config, wires []net.Conn, log io.WriteCloser, stop func
 	stop()
 	_ = log.Close()
 	closeAll(wires)
-	_ = os.RemoveAll(v.dir)
+	if !cfg.Keep {
+		_ = os.RemoveAll(v.dir)
+	}
 	if strings.Contains(cfg.VNC, "/") {
 		_ = os.Remove(cfg.VNC) // the socket
 	}

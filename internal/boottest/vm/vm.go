@@ -55,7 +55,8 @@ type Config struct {
 	Disk        string   // path of a second disk (virtio, read-only, not booted from), or ""
 	OEMStrings  []string // SMBIOS type 11, in this order
 	Dir         string   // folder for the machine's own files; made, and removed at the end
-	SerialLog   string   // path of a file that gets all that the guest writes to its serial port, or ""
+	SerialLog   string   // path of a file to which all is appended that the guest writes to its serial port, or ""
+	Keep        bool     // leave Dir as it is at the end
 	// Line gets each line of the serial port, without control sequences, from a goroutine of the machine. A line that
 	// stays unfinished for a moment (a prompt) is handed over as it is, and again when it is complete.
 	Line func(line string)
