@@ -200,13 +200,12 @@ func (o *observer) glance(ctx context.Context) (look, error) {
 // lastLook makes sure that the last picture shows the end. A machine that can't be looked at any more keeps the one
 // from before.
 func (o *observer) lastLook(ctx context.Context) error {
-	if o.machine == nil {
-		return o.album.finish("the end")
-	}
-	if l, err := o.glance(ctx); err == nil {
-		o.album.last = l
-	} else if ctx.Err() != nil {
-		return ctx.Err()
+	if o.machine != nil {
+		if l, err := o.glance(ctx); err == nil {
+			o.album.last = l
+		} else if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
 	return o.album.finish("the end")
 }

@@ -33,7 +33,7 @@ func (o Options) queue(ctx context.Context, accelerator string) (unlock func(), 
 		if err == nil {
 			return func() { _ = f.Close() }, nil
 		}
-		if err != unix.EWOULDBLOCK && err != unix.EINTR { //nolint:errorlint // a system call's own
+		if err != unix.EWOULDBLOCK && err != unix.EINTR {
 			_ = f.Close()
 			return nil, fmt.Errorf("queueing for the machine: %w", err)
 		}

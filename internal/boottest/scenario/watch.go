@@ -41,12 +41,14 @@ type watch struct {
 	over     bool
 
 	// Of a script alone.
-	expected string    // what the guest was asked to do with its machine: "restart", "off" or ""
-	checked  bool      // the medium's checks were asked for
-	off      bool      // the guest has switched itself off
-	mute     bool      // the guest will never answer
-	earlier  *answered // the first guest that answered, if the machine has started anew since
-	serials  []string  // lines since the machine last started
+	expected string        // what the guest was asked to do with its machine: "restart", "off" or ""
+	checked  bool          // the medium's checks were asked for
+	boots    int           // how often the machine has started anew since power-on
+	began    time.Duration // when it did last
+	off      bool          // the guest has switched itself off
+	mute     bool          // the guest will never answer
+	earlier  *answered     // the first guest that answered, if the machine has started anew since
+	serials  []string      // lines since the machine last started
 }
 
 // answered is what is known of a guest.
@@ -70,9 +72,13 @@ func (w *watch) anew(at time.Duration, what string) {
 	w.facts, w.boot, w.beat = nil, nil, guest.Beat{}
 	w.kernel, w.refusal, w.screen, w.serials = false, "", "", nil
 	w.expected, w.off = "", false
+	w.boots, w.began = w.boots+1, at
 	w.alive(at, what)
 	w.event(at, what)
 }
+
+// firmwareAgain is for how long a reset after a reset is the firmware's.
+const firmwareAgain = 15 * time.Second
 
 // maxSerials bounds the lines of the serial port that are kept for a script to look for.
 const maxSerials = 20000
@@ -180,6 +186,9 @@ const maxChecks = 10000
 // machine takes an event of QEMU.
 func (w *watch) machine(at time.Duration, e vm.Event) {
 	switch {
+	case w.over: // one reason is enough
+	case e.Name == "RESET" && e.Guest && !w.kernel && w.boots > 0 && at-w.began < firmwareAgain:
+		// SeaBIOS that is reset finds its memory used, and resets the machine once more.
 	case e.Name == "GUEST_PANICKED":
 		w.fail("the kernel panicked, %v after power-on", at.Round(time.Second))
 	case e.Name == "RESET" && (!e.Guest || w.expected == "restart"):

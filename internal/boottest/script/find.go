@@ -33,7 +33,7 @@ func Find(definitions, name string) (string, error) {
 	}
 	switch len(found) {
 	case 1:
-		return found[0], nil
+		return fromHere(found[0]), nil
 	case 0:
 		hint := yamlfile.Suggest(name, "the scenarios", slices.Compact(slices.Sorted(slices.Values(known))))
 		if _, err := os.Stat(name + ".yaml"); err == nil {
@@ -43,6 +43,18 @@ func Find(definitions, name string) (string, error) {
 	}
 	return "", ui.Hint(fmt.Errorf("several scenarios are called %s: %s", yamlfile.Quote(name), strings.Join(found, ", ")),
 		"name one of them by its path")
+}
+
+// fromHere is a path as a person would type it: from the working folder, if it lies in that.
+func fromHere(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if short, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(short) {
+		return short
+	}
+	return path
 }
 
 // quoteMeta makes a path one that Glob takes as it is.

@@ -100,6 +100,7 @@ func (f *fake) Unplug(_ context.Context, name string) error {
 func (f *fake) Insert(_ context.Context, file string) error {
 	return f.tell("insert %q", filepath.Base(file))
 }
+
 func (f *fake) Power(_ context.Context, verb string) error {
 	return f.tell("%s", verb)
 }
