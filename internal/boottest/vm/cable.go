@@ -69,7 +69,7 @@ func (c *cable) carry(from io.Reader, to io.Writer) error {
 		frame, err := readFrame(in)
 		if err != nil {
 			close(flights)
-			<-landed
+			_ = <-landed // the one who reads says what ended
 			return err
 		}
 		rate, delay, changed := c.get()

@@ -33,7 +33,8 @@ func TestWebAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if body, err := io.ReadAll(answer.Body); err != nil || string(body) != WebGreeting || answer.StatusCode != 200 {
+			defer func() { _ = answer.Body.Close() }()
+			if body, err := io.ReadAll(answer.Body); err != nil || string(body) != WebGreeting || answer.StatusCode != http.StatusOK {
 				t.Errorf("%s: %q, error %v", answer.Status, body, err)
 			}
 			talkWeb(t, guest, in, "HEAD", "")
@@ -54,6 +55,7 @@ func talkWeb(t *testing.T, conn io.Writer, in *bufio.Reader, method, body string
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = answer.Body.Close() }()
 	if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.ContentLength != int64(len(WebGreeting)) {
 		t.Errorf("%s: %+v, error %v", method, answer, err)
 	}
