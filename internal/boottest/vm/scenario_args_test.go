@@ -86,7 +86,7 @@ func TestArgumentsRefuseWhatMustNotBe(t *testing.T) {
 		"another bus":            {disk(Disk{ID: "a", File: file, Bus: "floppy"}), `disk a: unknown bus "floppy"`},
 		"a name with an option":  {disk(Disk{ID: "a,b", File: file, Bus: "usb"}), "can't name a device"},
 		"the medium's name":      {disk(Disk{ID: "medium", File: file, Bus: "usb"}), "belongs to a device of every machine"},
-		"half a sector":          {disk(Disk{ID: "a", File: file, Bus: "usb", Size: 700}), "700 bytes can't be the size"},
+		"half a sector":          {disk(Disk{ID: "a", File: file + "x", Bus: "usb", Size: 700}), "700 bytes can't be the size"},
 		"two of a name":          {Config{Disks: []Disk{{"a", file, 512, "usb"}, {"a", file, 512, "usb"}}}, "two disks"},
 	}
 	for name, test := range tests {
