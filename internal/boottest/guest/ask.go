@@ -80,7 +80,7 @@ type patient struct{ io.Reader }
 func (p patient) Read(b []byte) (int, error) {
 	for {
 		n, err := p.Reader.Read(b)
-		if n > 0 || err != io.EOF { //nolint:errorlint // Readers return io.EOF itself
+		if n > 0 || err != io.EOF {
 			return n, err
 		}
 		time.Sleep(200 * time.Millisecond)

@@ -306,14 +306,14 @@ func TestPatientReader(t *testing.T) {
 	if n, err := (patient{&slowStart{r: strings.NewReader("x")}}).Read(b); n != 1 || err != nil {
 		t.Errorf("%d bytes, error %v", n, err)
 	}
-	if _, err := (patient{iotestErr{}}).Read(b); !errors.Is(err, net.ErrClosed) {
+	if _, err := (patient{closedReader{}}).Read(b); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("error %v", err)
 	}
 }
 
-type iotestErr struct{}
+type closedReader struct{}
 
-func (iotestErr) Read([]byte) (int, error) { return 0, net.ErrClosed }
+func (closedReader) Read([]byte) (int, error) { return 0, net.ErrClosed }
 
 func TestPortListens(t *testing.T) {
 	dir := t.TempDir()
@@ -361,4 +361,28 @@ func FuzzRequests(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestServeSaysHelloAfterWhatARestartLeft(t *testing.T) {
+	fakeSystem(t, []string{"running"}, "", "")
+	var port lockedBuffer
+	_, _ = port.Write([]byte(`{"kind":"beat","be`))
+	if err := Run(t.Context(), Options{Port: &port, Requests: strings.NewReader(""), Job: Job{Serve: true}}); !errors.Is(err, io.EOF) {
+		t.Errorf("error %v", err)
+	}
+	if m, err := NewReader(&port.Buffer).Next(); err != nil || m.Kind != KindHello || m.Session == "" {
+		t.Errorf("%+v, error %v", m, err)
+	}
+}
+
+// A lockedBuffer is written to by several.
+type lockedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
 }

@@ -3,6 +3,7 @@ package vm
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -69,8 +70,7 @@ func (c *cable) carry(from io.Reader, to io.Writer) error {
 		frame, err := readFrame(in)
 		if err != nil {
 			close(flights)
-			<-landed
-			return err
+			return errors.Join(err, <-landed)
 		}
 		rate, delay, changed := c.get()
 		now := time.Now()

@@ -19,6 +19,9 @@ type Disk struct {
 	Bus  string // virtio, usb, sata, nvme
 }
 
+// sataPorts is how many SATA disks a machine may have.
+const sataPorts = 5
+
 // medium names the medium's device, if it has a name, and its block node.
 const medium = "medium"
 
@@ -40,6 +43,7 @@ func checkID(id string) error {
 func diskArguments(disks []Disk) ([]string, error) {
 	var args []string
 	known := map[string]bool{}
+	sata := 0 // the first port of q35's controller is the medium's
 	for _, d := range disks {
 		device, ok := map[string]string{
 			"virtio": "virtio-blk-pci", "usb": "usb-storage", "sata": "ide-hd", "nvme": "nvme",
@@ -51,6 +55,8 @@ func diskArguments(disks []Disk) ([]string, error) {
 			err = errors.New("two disks have this name")
 		case !ok:
 			err = fmt.Errorf("unknown bus %q (virtio, usb, sata and nvme are known)", d.Bus)
+		case d.Bus == "sata" && sata == sataPorts:
+			err = fmt.Errorf("more than %d SATA disks", sataPorts)
 		default:
 			err = ensureFile(d.File, d.Size)
 		}
@@ -58,6 +64,10 @@ func diskArguments(disks []Disk) ([]string, error) {
 			return nil, fmt.Errorf("disk %s: %w", d.ID, err)
 		}
 		known[d.ID] = true
+		if d.Bus == "sata" {
+			sata++
+			device += fmt.Sprintf(",bus=ide.%d", sata)
+		}
 		args = append(
 			args,
 			"-blockdev", "driver=raw,node-name="+d.ID+",discard=unmap,file.driver=file,file.filename="+escape(d.File),

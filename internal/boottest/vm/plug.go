@@ -193,11 +193,17 @@ func (v *VM) unplug(ctx context.Context, id string) error {
 	if !v.hotPlug {
 		return errNoHotPlug
 	}
-	if err := v.execute(ctx, "device_del", map[string]any{"id": id}, nil); err != nil {
+	there, err := v.hasDevice(ctx, id)
+	if err != nil {
 		return err
 	}
-	for there := true; there; {
-		var err error
+	d, known := v.plugged[id]
+	if there || !known { // a guest may have let go after an earlier try
+		if err := v.execute(ctx, "device_del", map[string]any{"id": id}, nil); err != nil {
+			return err
+		}
+	}
+	for there {
 		if there, err = v.hasDevice(ctx, id); err != nil {
 			return err
 		}
@@ -205,7 +211,6 @@ func (v *VM) unplug(ctx context.Context, id string) error {
 			return context.Cause(ctx)
 		}
 	}
-	d, known := v.plugged[id]
 	delete(v.plugged, id)
 	switch {
 	case known && drivers[d.Kind].wired:

@@ -12,8 +12,8 @@ import (
 // WebGreeting is what the server of a [UserNetwork] answers to everything: whoever reads it has a network.
 const WebGreeting = "nhos\n"
 
-// requestLine is the first line of a request (RFC 9112, 3).
-var requestLine = regexp.MustCompile(`^(GET|HEAD|POST|PUT) \S+ HTTP/1\.[01]$`)
+// requestLine is the first line of a request (RFC 9112, 3). The end of another request's body may be before it.
+var requestLine = regexp.MustCompile(`(GET|HEAD|POST|PUT) \S+ HTTP/1\.[01]$`)
 
 // serveWeb answers HTTP requests until the connection ends.
 //

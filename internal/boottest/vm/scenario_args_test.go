@@ -32,11 +32,12 @@ func TestArgumentsOfTheBootTestsMachine(t *testing.T) {
 func TestArgumentsOfAScenariosMachine(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "disks", "a.img")
-	args, err := arguments(Config{
+	cfg := Config{
 		Medium: "/m.iso", Firmware: BIOS, As: CD, Accelerator: Accelerator{Name: TCG}, Network: UserNetwork, HotPlug: true,
 		Restartable: true, VNC: "127.0.0.1:5907",
 		Disks: []Disk{{ID: "a", File: file, Size: 1 << 20, Bus: "usb"}, {ID: "b", File: "/m.iso", Bus: "nvme"}},
-	}, dir)
+	}
+	_, err := arguments(cfg, dir)
 	if err == nil || !strings.Contains(err.Error(), "disk b: /m.iso doesn't exist") {
 		t.Fatalf("error %v", err)
 	}
@@ -46,10 +47,8 @@ func TestArgumentsOfAScenariosMachine(t *testing.T) {
 	if err := os.WriteFile(file, []byte("kept"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args, err = arguments(Config{
-		Medium: "/m.iso", Firmware: BIOS, As: CD, Accelerator: Accelerator{Name: TCG}, Network: UserNetwork, HotPlug: true,
-		Restartable: true, VNC: "127.0.0.1:5907", Disks: []Disk{{ID: "a", File: file, Size: 1 << 20, Bus: "usb"}},
-	}, dir)
+	cfg.Disks = cfg.Disks[:1]
+	args, err := arguments(cfg, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +86,7 @@ func TestArgumentsRefuseWhatMustNotBe(t *testing.T) {
 		"another bus":            {disk(Disk{ID: "a", File: file, Bus: "floppy"}), `disk a: unknown bus "floppy"`},
 		"a name with an option":  {disk(Disk{ID: "a,b", File: file, Bus: "usb"}), "can't name a device"},
 		"the medium's name":      {disk(Disk{ID: "medium", File: file, Bus: "usb"}), "belongs to a device of every machine"},
-		"half a sector":          {disk(Disk{ID: "a", File: file, Bus: "usb", Size: 700}), "700 bytes can't be the size"},
+		"half a sector":          {disk(Disk{ID: "a", File: file + "x", Bus: "usb", Size: 700}), "700 bytes can't be the size"},
 		"two of a name":          {Config{Disks: []Disk{{"a", file, 512, "usb"}, {"a", file, 512, "usb"}}}, "two disks"},
 	}
 	for name, test := range tests {
