@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,10 +43,7 @@ func runChecks(ctx context.Context, p *Player, s Step) (string, error) {
 func (p *Player) ask(ctx context.Context, q Question) (string, error) {
 	a, err := p.Stage.Ask(ctx, q)
 	if err == nil && !a.Passed {
-		err = errors.New("it isn't so")
-		if a.Output != "" {
-			return "", errors.New(a.Output)
-		}
+		return "", errors.New(cmp.Or(a.Output, "it isn't so"))
 	}
 	return a.Output, err
 }

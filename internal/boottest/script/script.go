@@ -89,9 +89,6 @@ func Command(command string) Step {
 	return Step{Verb: "run", Value: command, Status: anyStatus, verb: verbOf("run")}
 }
 
-// NeedsGuest says whether only a guest that runs this program can do the step.
-func (s Step) NeedsGuest() bool { return s.verb.guest }
-
 // Limit is how long the step may take on a machine that is so many times slower than one with KVM.
 func (s Step) Limit(slowdown int) time.Duration {
 	limit := s.Within
