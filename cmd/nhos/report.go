@@ -17,7 +17,7 @@ func newReport(f *flags) *cobra.Command {
   nhos report downloads/other.iso`,
 		Args: exactArgs(1, "the name of one image or respin, or the path of one ISO"),
 		RunE: func(c *cobra.Command, args []string) error {
-			_, folder, err := f.medium(args[0])
+			_, folder, _, err := f.medium(args[0])
 			if err != nil {
 				return err
 			}

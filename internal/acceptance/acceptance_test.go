@@ -59,6 +59,13 @@ func TestHSCNI(t *testing.T) {
 	n.green("hscni", "uefi", "cd", "--memory", "4096")
 }
 
+// TestScenarios plays the other scenarios that are shipped, on the smallest image.
+func TestScenarios(t *testing.T) {
+	n := shipped(t)
+	n.build("mini")
+	n.play("mini", "slow-network")
+}
+
 // TestMenu starts the other entries of the boot menu: a good medium starts after its check, a damaged one doesn't.
 func TestMenu(t *testing.T) {
 	n := shipped(t)

@@ -53,6 +53,18 @@ func TestMini(t *testing.T) {
 	})
 }
 
+// TestPowerCut plays the scenario of a power cut, which is of two boots, on images/mini; a second call uses its verdict
+// again.
+func TestPowerCut(t *testing.T) {
+	n := shipped(t)
+	n.build("mini")
+	n.play("mini", "power-cut")
+	out, all, code := n.call("test", "mini", "--scenario", "power-cut")
+	if code != 0 || !strings.Contains(out, "reused, passed on ") {
+		t.Errorf("exit code %d:\n%s", code, all)
+	}
+}
+
 // TestRespin builds a respin after its image: one thin layer, its own name on the menu, a package more and one less.
 func TestRespin(t *testing.T) {
 	n := provoked(t)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,11 +115,14 @@ func (n nhos) boot(id, firmware, as string, args ...string) (scenario.Result, in
 	if err != nil {
 		n.t.Fatalf("%v\n%s", err, all)
 	}
-	entry := ""
+	o := scenario.Options{Firmware: vm.Firmware(firmware), As: vm.Attachment(as)}
 	if i := slices.Index(args, "--entry"); i >= 0 {
-		entry = args[i+1]
+		o.Entry = args[i+1]
 	}
-	name := scenario.RunName(vm.Firmware(firmware), vm.Attachment(as), entry)
+	if i := slices.Index(args, "--memory"); i >= 0 {
+		o.Memory, _ = strconv.Atoi(args[i+1])
+	}
+	name := o.Name()
 	i := slices.IndexFunc(runs, func(r report.Run) bool { return r.Result.Name == name })
 	if i < 0 {
 		n.t.Fatalf("no result of %s:\n%s", name, all)
@@ -152,6 +156,33 @@ func (n nhos) green(id, firmware, as string, args ...string) scenario.Result {
 		}
 	}
 	return r
+}
+
+// play plays scenarios on a medium and wants all of them to pass, with no step left out.
+func (n nhos) play(id string, scenarios ...string) {
+	n.t.Helper()
+	_, all, code := n.call("test", id, "--scenario", strings.Join(scenarios, ","))
+	n.t.Logf("nhos test %s --scenario %s:\n%s", id, strings.Join(scenarios, ","), all)
+	runs, err := report.Load(filepath.Join(n.out, id, "boots"))
+	if err != nil {
+		n.t.Fatalf("%v\n%s", err, all)
+	}
+	for _, want := range scenarios {
+		i := slices.IndexFunc(runs, func(r report.Run) bool { return r.Result.Scenario == want })
+		if i < 0 {
+			n.t.Errorf("no result of %s", want)
+			continue
+		}
+		r := runs[i].Result
+		if code != 0 || r.Verdict != scenario.Passed || len(r.Steps) == 0 {
+			n.t.Errorf("%s: exit code %d, %s: %s", want, code, r.Verdict, strings.Join(r.Reasons, "; "))
+		}
+		for _, s := range r.Steps {
+			if !s.Passed {
+				n.t.Errorf("%s, line %d: %s: skipped %q: %s", want, s.Line, s.What, s.Skipped, s.Output)
+			}
+		}
+	}
 }
 
 // red boots a medium and wants it to fail, for a reason that holds these words, with a picture and a log.

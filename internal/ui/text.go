@@ -11,6 +11,9 @@ import (
 	"golang.org/x/term"
 )
 
+// Printable is what a person may be shown of s, which came from outside: what a terminal would obey is escaped.
+func Printable(s string) string { return printable(s) }
+
 // printable returns s with everything escaped that a terminal would obey rather than show. Names, outputs and error
 // texts come from files and guests. Line breaks and tabs stay.
 func printable(s string) string {

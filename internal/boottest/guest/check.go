@@ -26,17 +26,30 @@ func pause(tried time.Duration) time.Duration {
 
 // check tries one check until it passes or its time is over.
 func check(ctx context.Context, c manifest.Check, env []string) Check {
-	result := Check{Check: c}
+	t := repeat(ctx, c.Within, func(ctx context.Context) (string, error) { return try(ctx, c, env) })
+	return Check{Check: c, Passed: t.passed, Tries: t.count, Duration: t.duration, Output: t.output}
+}
+
+// tries is what came of trying something.
+type tries struct {
+	passed   bool
+	count    int
+	duration time.Duration
+	output   string // of the last one, and its error
+}
+
+// repeat tries something until it succeeds or its time is over.
+func repeat(ctx context.Context, within time.Duration, try func(context.Context) (string, error)) (t tries) {
 	begin := time.Now()
 	for {
-		result.Tries++
+		t.count++
 		tried := time.Now()
-		said, err := try(ctx, c, env)
+		said, err := try(ctx)
 		wait := pause(time.Since(tried))
-		result.Passed, result.Output = err == nil, join(said, err)
-		result.Duration = time.Since(begin)
-		if result.Passed || ctx.Err() != nil || result.Duration+wait > c.Within {
-			return result
+		t.passed, t.output = err == nil, join(said, err)
+		t.duration = time.Since(begin)
+		if t.passed || ctx.Err() != nil || t.duration+wait > within {
+			return t
 		}
 		select {
 		case <-ctx.Done():

@@ -5,6 +5,9 @@
 // program and a [Job], and runs it. The program waits for the boot to end, runs the checks and tells of all that in
 // [Message]s, lines of JSON on the virtio-serial port [PortPath]. The host reads them with a [Reader].
 //
+// A scenario needs a guest that does what it is told. If the job says so, the program serves: it answers [Request]s,
+// lines of JSON the other way, that the host sends by a [Conversation].
+//
 // Everything has a limit, so that a guest in which something hangs says what hangs.
 package guest
 
@@ -25,6 +28,8 @@ type Job struct {
 	// may be waited for.
 	BootLimit  time.Duration `json:"boot_limit_ns"`
 	StuckLimit time.Duration `json:"stuck_limit_ns"`
+	// Serve makes the program do nothing by itself after the boot, but what is asked of it ([Conversation]).
+	Serve bool `json:"serve,omitempty"`
 }
 
 // The checks that every guest gets.
@@ -42,6 +47,9 @@ type Message struct {
 	Check *Check  `json:"check,omitempty"`
 	Chunk []byte  `json:"chunk,omitempty"` // the next part of the journal, gzipped
 	Error *string `json:"error,omitempty"`
+	// Session is in the hello of a guest that serves: what is asked of it must name it.
+	Session string  `json:"session,omitempty"`
+	Answer  *Answer `json:"answer,omitempty"`
 }
 
 // The kinds of messages, in the order in which they come. A beat may come at any time after the hello.
@@ -52,6 +60,7 @@ const (
 	KindCheck   = "check"
 	KindJournal = "journal"
 	KindDone    = "done"
+	KindAnswer  = "answer" // only of a guest that serves; at any time after the hello
 )
 
 // Facts are what the guest knows of its machine.

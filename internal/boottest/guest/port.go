@@ -36,6 +36,15 @@ func (p *port) write(m Message) error {
 	return nil
 }
 
+// hello says what the guest knows of its machine. What a guest before a restart has left of a line is ended first.
+func (p *port) hello(session string) error {
+	known := facts()
+	if _, err := io.WriteString(p.w, "\n"); err != nil {
+		return fmt.Errorf("telling the host (%s): %w", KindHello, err)
+	}
+	return p.send(Message{Kind: KindHello, Hello: &known, Session: session})
+}
+
 // at begins a step that takes at most limit.
 func (p *port) at(doing string, limit time.Duration) error {
 	p.mu.Lock()

@@ -1,11 +1,9 @@
 package guest
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -21,12 +19,12 @@ const (
 // A Reader reads the messages of a guest. What comes from a guest is not trusted: lines that are too long or not
 // messages are left out and counted.
 type Reader struct {
-	r       *bufio.Reader
+	in      lines
 	skipped int
 }
 
 // NewReader reads from r.
-func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(r, 64<<10)} }
+func NewReader(r io.Reader) *Reader { return &Reader{in: newLines(r, maxLine)} }
 
 // Skipped is how many lines were no messages.
 func (r *Reader) Skipped() int { return r.skipped }
@@ -34,12 +32,9 @@ func (r *Reader) Skipped() int { return r.skipped }
 // Next returns the next message; the error is that of the connection, io.EOF at its end.
 func (r *Reader) Next() (Message, error) {
 	for {
-		line, err := r.line()
+		line, err := r.in.next()
 		if err != nil {
 			return Message{}, err
-		}
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
 		}
 		var m Message
 		if json.Unmarshal(line, &m) == nil && m.valid() {
@@ -47,30 +42,6 @@ func (r *Reader) Next() (Message, error) {
 		}
 		r.skipped++
 	}
-}
-
-// line returns the next whole line, empty (and counted) if it was too long. A last line without its end was cut off
-// and isn't returned.
-func (r *Reader) line() ([]byte, error) {
-	var line []byte
-	long := false
-	for {
-		part, err := r.r.ReadSlice('\n')
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return nil, err
-		}
-		if long = long || len(line)+len(part) > maxLine; !long {
-			line = append(line, part...)
-		}
-		if err == nil {
-			break
-		}
-	}
-	if long {
-		r.skipped++
-		return nil, nil
-	}
-	return line, nil
 }
 
 // valid reports whether a message holds what its kind promises.
@@ -86,6 +57,8 @@ func (m Message) valid() bool {
 		return m.Check != nil
 	case KindJournal:
 		return len(m.Chunk) > 0 || m.Error != nil
+	case KindAnswer:
+		return m.Answer != nil
 	case KindDone:
 		return true
 	}

@@ -38,6 +38,7 @@ func TestReaderReturnsWhatThePortSent(t *testing.T) {
 		{Kind: KindCheck, Check: &Check{Check: manifest.Check{ID: "a/b", Run: "true"}, Passed: true, Tries: 2, Output: "x\ny\x00"}},
 		{Kind: KindJournal, Chunk: []byte{0, 1, 255}},
 		{Kind: KindJournal, Error: &said},
+		{Kind: KindAnswer, Answer: &Answer{ID: 3, Passed: true, Output: "x", Tries: 1, Duration: 9, Facts: &Facts{OS: "y"}}},
 		{Kind: KindDone},
 	}
 	var wire bytes.Buffer
@@ -97,6 +98,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(`{"kind":"done"}` + "\n"))
 	f.Add([]byte(`{"kind":"check","check":{"id":"a","tries":1}}` + "\n{\n"))
 	f.Add([]byte(`{"kind":"journal","chunk":"H4sI"}` + "\n"))
+	f.Add([]byte("\n" + `{"kind":"hello","hello":{},"session":"s"}` + "\n" + `{"kind":"answer","answer":{"id":1}}` + "\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		got, r := read(t, bytes.NewReader(in))
 		if lines := bytes.Count(in, []byte("\n")); len(got)+r.Skipped() > lines {

@@ -18,18 +18,21 @@ const maxJob = 16 << 20
 
 // Options are what Run needs.
 type Options struct {
-	Port io.Writer // to the host
-	Job  Job
+	Port     io.Writer // to the host
+	Requests io.Reader // from the host; of a job that serves
+	Job      Job
 }
 
-// Run waits for the boot to end, runs the checks and tells the host. That a check failed isn't an error; that the host
-// can't be told is.
+// Run waits for the boot to end, runs the checks and tells the host, or serves, as the job says. That a check failed
+// isn't an error; that the host can't be told is.
 func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if o.Job.Serve {
+		return serve(ctx, o)
+	}
 	p := &port{w: o.Port}
-	known := facts()
-	if err := p.send(Message{Kind: KindHello, Hello: &known}); err != nil {
+	if err := p.hello(""); err != nil {
 		return err
 	}
 	if err := p.at("boot", o.Job.StuckLimit+2*systemctlLimit); err != nil {
@@ -37,44 +40,64 @@ func Run(ctx context.Context, o Options) error {
 	}
 	go p.keepBeating(ctx)
 
-	state, finished := awaitBoot(ctx, p, o.Job)
-	boot := Boot{State: state, Steps: steps(ctx)}
-	_, boot.UsedMiB = memory()
+	boot, finished := bootResult(ctx, p, o.Job)
 	if err := errors.Join(
 		p.send(Message{Kind: KindBoot, Boot: &boot}),
 		p.send(Message{Kind: KindCheck, Check: &finished}),
 	); err != nil {
 		return err
 	}
-
-	env := checkEnvironment(o.Job.Environment)
-	for _, c := range o.Job.Checks {
-		if err := p.at("check "+c.ID, c.Within+tryLimit+retryInterval); err != nil {
-			return err
-		}
-		result := check(ctx, c, env)
-		if err := p.send(Message{Kind: KindCheck, Check: &result}); err != nil {
-			return err
-		}
-	}
-
-	if err := p.at("check "+NoFailedUnits, (maxFailed+1)*systemctlLimit); err != nil {
+	if _, _, err := runChecks(ctx, p, o.Job); err != nil {
 		return err
 	}
-	failed := noFailedUnits(ctx)
-	if err := p.send(Message{Kind: KindCheck, Check: &failed}); err != nil {
+	if err := tellJournal(ctx, p); err != nil {
 		return err
 	}
+	return p.send(Message{Kind: KindDone})
+}
+
+// bootResult waits for the boot to end and says how it did.
+func bootResult(ctx context.Context, p *port, job Job) (Boot, Check) {
+	state, finished := awaitBoot(ctx, p, job)
+	boot := Boot{State: state, Steps: steps(ctx)}
+	_, boot.UsedMiB = memory()
+	return boot, finished
+}
+
+// runChecks runs the checks of the medium and the one of every guest's units, tells of each, and counts them. The error
+// is that the host can't be told.
+func runChecks(ctx context.Context, p *port, job Job) (failed, total int, err error) {
+	tell := func(doing string, limit time.Duration, do func() Check) {
+		if err != nil {
+			return
+		}
+		if err = p.at("check "+doing, limit); err != nil {
+			return
+		}
+		result := do()
+		if total++; !result.Passed {
+			failed++
+		}
+		err = p.send(Message{Kind: KindCheck, Check: &result})
+	}
+	env := checkEnvironment(job.Environment)
+	for _, c := range job.Checks {
+		tell(c.ID, c.Within+tryLimit+retryInterval, func() Check { return check(ctx, c, env) })
+	}
+	tell(NoFailedUnits, (maxFailed+1)*systemctlLimit, func() Check { return noFailedUnits(ctx) })
+	return failed, total, err
+}
+
+// tellJournal sends the journal, or why it can't be sent; the error is that the host can't be told.
+func tellJournal(ctx context.Context, p *port) error {
 	if err := p.at("journal", journalLimit); err != nil {
 		return err
 	}
 	if err := sendJournal(ctx, p); err != nil {
 		said := err.Error()
-		if err := p.send(Message{Kind: KindJournal, Error: &said}); err != nil {
-			return err
-		}
+		return p.send(Message{Kind: KindJournal, Error: &said})
 	}
-	return p.send(Message{Kind: KindDone})
+	return nil
 }
 
 // Main is the command that the unit in the guest runs: it takes the job that lies beside the program and talks over
@@ -101,7 +124,7 @@ func runBesideJob() error {
 		return err
 	}
 	defer func() { _ = port.Close() }()
-	return Run(context.Background(), Options{Port: port, Job: job})
+	return Run(context.Background(), Options{Port: port, Requests: patient{port}, Job: job})
 }
 
 // openPort opens the port, for which udev may need a moment.

@@ -5,6 +5,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"nhos.org/nhos/internal/boottest/screen"
@@ -94,13 +95,28 @@ func (a *album) keep(l look, early bool, caption string) error {
 	return nil
 }
 
+// shot writes a picture that a script asked for, under its name.
+func (a *album) shot(at time.Duration, png []byte, name string) (file string, err error) {
+	file = "shot-" + name + ".png"
+	if slices.ContainsFunc(a.pictures, func(p Picture) bool { return p.File == file }) {
+		return "", fmt.Errorf("there is a picture %q already", name)
+	}
+	if err := os.WriteFile(filepath.Join(a.dir, file), png, 0o644); err != nil {
+		return "", fmt.Errorf("keeping a picture: %w", err)
+	}
+	a.pictures = append(a.pictures, Picture{At: at, File: file, Caption: name})
+	return file, nil
+}
+
 // finish keeps the last glance as the last picture, unless the last picture shows the same.
 func (a *album) finish(caption string) error {
 	if a.last.img == nil {
 		return nil
 	}
-	if n := len(a.pictures); n > 0 && screen.Difference(a.kept, a.last.img) <= alive {
-		a.pictures[n-1].Caption = caption
+	if n := len(a.pictures); n > 0 && a.kept != nil && a.pictures[n-1].At == a.keptAt && screen.Difference(a.kept, a.last.img) <= alive {
+		if a.pictures[n-1].Caption == "" {
+			a.pictures[n-1].Caption = caption
+		}
 		return nil
 	}
 	return a.keep(a.last, false, caption)

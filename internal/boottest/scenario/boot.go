@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"nhos.org/nhos/internal/boottest/guest"
+	"nhos.org/nhos/internal/boottest/script"
 	"nhos.org/nhos/internal/boottest/vm"
 	"nhos.org/nhos/internal/manifest"
 )
@@ -17,67 +19,91 @@ import (
 // port to the kernel's consoles (docs/testing.md).
 const serialConsole = "nhos:console=ttyS0"
 
-// boot lets the medium boot until all is seen, and leaves no machine behind.
-func boot(ctx context.Context, o Options, m *manifest.Manifest, entry int, a vm.Accelerator, l limits) (*watch, *album, error) {
+// boot lets the medium boot until all is seen, and leaves no machine behind. A script is played on it if there is one.
+func boot(ctx context.Context, o Options, m *manifest.Manifest, entry int, a vm.Accelerator, l limits) (*observer, error) {
 	disk := filepath.Join(o.Dir, jobDisk)
 	if err := writeJobDisk(ctx, o, m, l, disk); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	defer func() { _ = os.Remove(disk) }()
+	if !o.Keep {
+		defer func() { _ = errors.Join(os.Remove(disk), os.RemoveAll(filepath.Join(o.Dir, disksDir))) }()
+	}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	cfg, err := machineOf(o, m, a, disk)
+	if err != nil {
+		return nil, err
+	}
 	obs := &observer{
-		watch:    &watch{limits: l, foreign: m == nil},
+		watch:    &watch{limits: l, foreign: m == nil, script: o.Script != nil},
 		album:    &album{dir: o.Dir},
 		progress: o.Progress,
 		graphics: m != nil && m.Graphical,
 		entry:    entry,
-		lines:    make(chan string, 256),
-		messages: make(chan guest.Message, 256),
+		config:   cfg,
+		seen:     make(chan sight, 256),
+		playing:  playing{calls: make(chan func()), muted: make(chan struct{})},
 	}
-	machine, err := vm.Start(ctx, vm.Config{
+	defer func() {
+		cancel()
+		obs.powerOff()
+	}()
+	if err := obs.powerOn(ctx); err != nil {
+		return nil, err
+	}
+	if err := writeCommand(filepath.Join(o.Dir, commandFile), obs.machine.Args()); err != nil {
+		return nil, err
+	}
+	if o.Script != nil {
+		obs.play(ctx, o, a)
+	}
+	if err := obs.run(ctx); err != nil {
+		return nil, fmt.Errorf("testing %s: %w", filepath.Base(o.Medium), err)
+	}
+	return obs, nil
+}
+
+// machineOf is the machine that the options ask for. A plain boot gets nothing that it doesn't need.
+func machineOf(o Options, m *manifest.Manifest, a vm.Accelerator, disk string) (vm.Config, error) {
+	cfg := vm.Config{
 		Medium: o.Medium, Firmware: o.Firmware, As: o.As, Memory: o.Memory, CPUs: o.CPUs, Accelerator: a, Disk: disk,
 		OEMStrings: append(guest.Credentials(), serialConsole),
 		Dir:        filepath.Join(o.Dir, machineDir),
 		SerialLog:  filepath.Join(o.Dir, serialFile),
-		Line:       func(line string) { hand(ctx, obs.lines, line) },
-	})
-	if err != nil {
-		return nil, nil, err
+		Keep:       o.Keep,
 	}
-	obs.machine = machine
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		obs.listen(ctx)
-	}()
-	defer func() {
-		cancel()
-		machine.Kill()
-		_ = machine.Wait() // gone says what was wrong with it
-		<-ended
-	}()
-	obs.watch.event(0, "power on")
-	if err := writeCommand(filepath.Join(o.Dir, commandFile), machine.Args()); err != nil {
-		return nil, nil, err
+	if o.Script == nil {
+		return cfg, nil
 	}
-	if err := obs.run(ctx); err != nil {
-		return nil, nil, fmt.Errorf("testing %s: %w", filepath.Base(o.Medium), err)
+	cfg.HotPlug, cfg.Restartable = true, true
+	for i, size := range o.Script.Machine.Disks {
+		name := script.DiskName(i)
+		cfg.Disks = append(cfg.Disks, vm.Disk{ID: name, File: filepath.Join(o.Dir, disksDir, name+".img"), Size: size, Bus: "virtio"})
 	}
-	return obs.watch, obs.album, nil
+	if o.Script.Machine.Network != "" {
+		cfg.Network = vm.UserNetwork
+	}
+	if m != nil && m.Environment["NHOS_KEYBOARD"] == string(vm.GB) {
+		cfg.Keyboard = vm.GB
+	}
+	if o.Prompt != nil {
+		address, err := freeAddress()
+		if err != nil {
+			return cfg, err
+		}
+		cfg.VNC = address
+	}
+	return cfg, nil
 }
 
-// listen hands the guest's messages over until the machine ends.
-func (o *observer) listen(ctx context.Context) {
-	r := guest.NewReader(o.machine.Port())
-	for {
-		m, err := r.Next()
-		if err != nil {
-			return
-		}
-		hand(ctx, o.messages, m)
+// freeAddress is a TCP address of this computer alone that nothing listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("finding a port for the screen: %w", err)
 	}
+	return l.Addr().String(), l.Close()
 }
 
 // hand sends v unless ctx ends first: then nobody listens any more.
@@ -90,7 +116,7 @@ func hand[T any](ctx context.Context, to chan<- T, v T) {
 
 // writeJobDisk makes the second disk: the guest's program and what it has to do.
 func writeJobDisk(ctx context.Context, o Options, m *manifest.Manifest, l limits, disk string) error {
-	job := guest.Job{BootLimit: l.total * 3 / 4, StuckLimit: l.stuck}
+	job := guest.Job{BootLimit: l.boot, StuckLimit: l.stuck, Serve: o.Script != nil}
 	if m != nil {
 		job.Checks, job.Environment = m.Checks, m.Environment
 	}

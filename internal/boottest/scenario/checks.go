@@ -12,17 +12,25 @@ import (
 
 // guestChecks takes over what the guest found. What it should have checked and didn't is a failed check, so that a
 // claim of the medium is never silently left out.
+//
+// A script may have them run several times, or never. A check that ever failed has failed.
 func (r *Result) guestChecks(w *watch) {
-	told := map[string]bool{}
+	told := map[string]int{}
 	for _, c := range w.checks {
-		told[c.ID] = true
-		r.Checks = append(r.Checks, Check(c))
+		i, again := told[c.ID]
+		switch {
+		case !again:
+			told[c.ID] = len(r.Checks)
+			r.Checks = append(r.Checks, Check(c))
+		case r.Checks[i].Passed:
+			r.Checks[i] = Check(c)
+		}
 	}
-	if r.Manifest == nil {
+	if r.Manifest == nil || w.script && !w.checked {
 		return
 	}
 	for _, c := range r.Manifest.Checks {
-		if !told[c.ID] {
+		if _, run := told[c.ID]; !run {
 			r.Checks = append(r.Checks, Check{Check: c, Output: notRun})
 		}
 	}

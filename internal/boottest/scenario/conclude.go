@@ -16,7 +16,10 @@ import (
 // conclude turns what was seen into the result.
 func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) error {
 	r.Reasons, r.Notes, r.Pictures = w.reasons, w.notes, a.pictures
-	if !w.done && len(w.reasons) == 0 && w.facts != nil {
+	if o.Script != nil {
+		r.playedReasons(o.Script, w)
+	}
+	if !w.script && !w.done && len(w.reasons) == 0 && w.facts != nil {
 		r.Reasons = append(r.Reasons, "the guest didn't come to the end of its checks; "+w.lastSeen())
 	}
 	if err := r.keepJournal(o.Dir, w); err != nil {
@@ -36,8 +39,11 @@ func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) er
 	if err != nil {
 		return err
 	}
-	r.Checks = append(r.Checks, r.shown(a), unchanged)
-	if r.Manifest != nil && r.Manifest.Product != "" {
+	if !w.script { // which may end with a machine that is off, and needn't pass a menu
+		r.Checks = append(r.Checks, r.shown(a))
+	}
+	r.Checks = append(r.Checks, unchanged)
+	if !w.script && r.Manifest != nil && r.Manifest.Product != "" {
 		r.Checks = append(r.Checks, r.menuNamesProduct(texts))
 	}
 	if o.Firmware == vm.SecureBoot && r.Guest != nil {
@@ -48,16 +54,17 @@ func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) er
 }
 
 func (r *Result) describeGuest(w *watch) {
-	if w.facts == nil {
+	known := w.guest()
+	if known == nil {
 		return
 	}
-	f := w.facts
+	f := known.facts
 	r.Guest = &Guest{
 		OS: f.OS, Kernel: f.Kernel, Hostname: f.Hostname, SecureBoot: f.SecureBoot, Firmware: f.Firmware,
 		MemoryMiB: f.MemoryMiB,
 	}
-	if w.boot != nil {
-		r.Guest.UsedMiB = w.boot.UsedMiB
+	if known.boot != nil {
+		r.Guest.UsedMiB = known.boot.UsedMiB
 	}
 }
 
@@ -102,13 +109,13 @@ func timeline(w *watch, menuAt, drawnAt time.Duration) []Event {
 	if drawnAt > 0 {
 		events = append(events, Event{At: drawnAt, What: DesktopDrawn})
 	}
-	if w.facts != nil {
-		start := w.factsAt - w.facts.Uptime
-		if !w.kernel {
+	if known := w.guest(); known != nil {
+		start := known.at - known.facts.Uptime
+		if !hasEvent(events, KernelStarts) {
 			events = append(events, Event{At: max(0, start), What: KernelStarts})
 		}
-		if w.boot != nil {
-			for _, s := range w.boot.Steps {
+		if known.boot != nil {
+			for _, s := range known.boot.Steps {
 				if s.What == InitrdStarts && hasEvent(w.events, InitrdStarts) {
 					continue // the serial port said it
 				}

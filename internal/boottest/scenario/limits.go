@@ -9,7 +9,8 @@ import (
 // The limits of a boot. Translated code runs about ten times slower, but what a guest shows while it works (serial
 // lines, pictures, reads from its medium) doesn't come ten times rarer.
 type limits struct {
-	total  time.Duration // from power-on
+	total  time.Duration // from power-on; 0 is none
+	boot   time.Duration // until the guest must have finished its boot
 	hang   time.Duration // without any sign of life
 	still  time.Duration // until a screen that stays the same is what a guest that can't be asked ends with
 	read   time.Duration // until a screen that stays the same is read
@@ -18,7 +19,7 @@ type limits struct {
 	stuck  time.Duration // for the same jobs of systemd; longer than its own limit of 90 s for most units
 }
 
-func limitsOf(accelerator string, timeout time.Duration) limits {
+func limitsOf(accelerator string, timeout time.Duration, script bool) limits {
 	l := limits{
 		total: 20 * time.Minute, hang: 3 * time.Minute, still: 75 * time.Second, read: 20 * time.Second,
 		settle: 90 * time.Second, grace: 90 * time.Second, stuck: 4 * time.Minute,
@@ -31,6 +32,10 @@ func limitsOf(accelerator string, timeout time.Duration) limits {
 	}
 	if timeout > 0 {
 		l.total = timeout
+	}
+	l.boot = l.total * 3 / 4
+	if script && timeout == 0 {
+		l.total = 0 // its steps have limits of their own
 	}
 	return l
 }

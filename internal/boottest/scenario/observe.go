@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"nhos.org/nhos/internal/boottest/guest"
@@ -20,40 +21,44 @@ const (
 
 // An observer lets a machine run and tells its watch what it sees.
 type observer struct {
-	machine  *vm.VM
+	config   vm.Config
 	watch    *watch
 	album    *album
 	progress ui.Progress
 	graphics bool // the medium ends its boot in graphics mode
 	entry    int  // of the boot menu that is to be started; 0 is left to the menu
 
-	lines    chan string
-	messages chan guest.Message
-	told     int  // events of the watch that the progress has had
-	isRead   bool // the text of the present screen is known
-	pressed  bool
+	machine *vm.VM // nil while it is off
+	boots   int    // how often it was switched on
+	started time.Time
+	stop    context.CancelFunc
+	ended   chan struct{}       // closed when all is told of the present machine
+	guest   *guest.Conversation // of a script
+	seen    chan sight
+
+	told    int  // events of the watch that the progress has had
+	isRead  bool // the text of the present screen is known
+	pressed bool
+
+	playing
 }
 
 // run returns when the watch has seen enough. The error is about the test, not about the guest.
 func (o *observer) run(ctx context.Context) error {
 	glance := time.NewTimer(0)
 	defer glance.Stop()
-	for !o.watch.over {
+	for !o.over() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case line := <-o.lines:
-			o.watch.line(o.at(), line)
-		case m := <-o.messages:
-			o.watch.message(o.at(), m)
-		case e, open := <-o.machine.Events():
-			if !open {
-				return o.gone(ctx)
-			}
-			if err := o.stopped(ctx, e); err != nil {
+		case s := <-o.seen:
+			if err := o.take(ctx, s); err != nil {
 				return err
 			}
-			o.watch.machine(e.At.Sub(o.machine.Started()), e)
+		case call := <-o.calls:
+			call()
+		case <-o.played:
+			o.isPlayed = true
 		case <-glance.C:
 			began := time.Now()
 			if err := o.look(ctx); err != nil {
@@ -71,12 +76,46 @@ func (o *observer) run(ctx context.Context) error {
 	return o.lastLook(ctx)
 }
 
-func (o *observer) at() time.Duration { return time.Since(o.machine.Started()) }
+// over reports whether all is seen: of a script, when it has come to its end.
+func (o *observer) over() bool {
+	if !o.watch.script {
+		return o.watch.over
+	}
+	if o.watch.over {
+		o.giveUp(errors.New(strings.Join(o.watch.reasons, "; ")))
+	}
+	if o.watch.mute {
+		o.isMute()
+	}
+	return o.isPlayed
+}
+
+// take gives the watch what the machine showed.
+func (o *observer) take(ctx context.Context, s sight) error {
+	switch {
+	case s.boot != o.boots || o.machine == nil:
+	case s.line != "":
+		o.watch.line(o.at(), s.line)
+	case s.message != nil:
+		o.watch.message(o.at(), *s.message)
+	case s.event != nil:
+		if err := o.stopped(ctx, *s.event); err != nil {
+			return err
+		}
+		o.watch.machine(s.event.At.Sub(o.started), *s.event)
+	default:
+		return o.gone(ctx)
+	}
+	return nil
+}
 
 func (o *observer) early() bool { return !o.watch.kernel && o.watch.facts == nil }
 
 // look takes a glance at the screen and at the machine, and lets the watch decide.
 func (o *observer) look(ctx context.Context) error {
+	if o.machine == nil {
+		return nil
+	}
 	l, err := o.glance(ctx)
 	if err != nil {
 		return err
@@ -138,7 +177,7 @@ func (o *observer) readScreen(ctx context.Context, l look) error {
 	}
 	o.isRead = true
 	o.watch.text(l.at, text)
-	if o.watch.over || o.pressed || !o.early() || !menu.MatchString(text) {
+	if o.watch.over || o.watch.script || o.pressed || !o.early() || !menu.MatchString(text) {
 		return nil
 	}
 	o.pressed = true
@@ -161,10 +200,12 @@ func (o *observer) glance(ctx context.Context) (look, error) {
 // lastLook makes sure that the last picture shows the end. A machine that can't be looked at any more keeps the one
 // from before.
 func (o *observer) lastLook(ctx context.Context) error {
-	if l, err := o.glance(ctx); err == nil {
-		o.album.last = l
-	} else if ctx.Err() != nil {
-		return ctx.Err()
+	if o.machine != nil {
+		if l, err := o.glance(ctx); err == nil {
+			o.album.last = l
+		} else if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
 	return o.album.finish("the end")
 }

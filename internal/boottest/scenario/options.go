@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"nhos.org/nhos/internal/boottest/script"
 	"nhos.org/nhos/internal/boottest/vm"
 	"nhos.org/nhos/internal/ui"
 )
@@ -26,7 +27,13 @@ type Options struct {
 	CacheDir string // for what is remembered between runs; "" is the user's cache folder
 	NHOS     string // path of the program that runs in the guest ("nhos guest"); statically linked
 	// Timeout bounds the time from power-on; 0 is 5 minutes with KVM and 20 without.
-	Timeout     time.Duration
+	Timeout time.Duration
+	// Script is played on the machine instead of what a plain boot does; nil is a plain boot.
+	Script *script.Script
+	// Prompt is the person who is asked what to do next when the script has failed or ended, or nil.
+	Prompt      *Console
+	Keep        bool        // leave the machine's files in Dir: its disks, the guest's program, the firmware's variables
+	Fresh       bool        // boot also if the verdict is known
 	Accelerator string      // kvm or tcg; "" is found out
 	Progress    ui.Progress // nil is silence
 
@@ -94,11 +101,13 @@ const (
 	machineDir  = "machine"
 	jobDir      = "job"
 	jobDisk     = "job.iso"
+	disksDir    = "disks"
 	kernelFile  = "kernel"
 )
 
-// emptyDir makes the run's folder, without what an earlier run left.
-func emptyDir(dir string) error {
+// claimDir makes the run's folder, or finds that it holds what an earlier run left; a folder with something else in it
+// is refused.
+func claimDir(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("emptying the test's folder: %w", err)
@@ -108,6 +117,14 @@ func emptyDir(dir string) error {
 		return ui.Hint(fmt.Errorf("the folder %s holds something else than a test's results", dir),
 			"name a folder that is empty or doesn't exist")
 	}
+	if len(entries) > 0 {
+		return nil
+	}
+	return emptyDir(dir)
+}
+
+// emptyDir makes the run's folder anew.
+func emptyDir(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("emptying the test's folder: %w", err)
 	}

@@ -33,6 +33,11 @@ type Result struct {
 	QEMU        string      `json:"qemu"` // version
 	Accelerator Accelerator `json:"accelerator"`
 
+	// Key is of all that the verdict depends on: a run with the same key needn't be made again.
+	Key string `json:"key,omitempty"`
+	// Reused says that the run was made earlier, and only its result used again.
+	Reused bool `json:"-"`
+
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration_ns"`
 	Verdict  Verdict       `json:"verdict"`

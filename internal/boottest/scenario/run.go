@@ -32,11 +32,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := emptyDir(o.Dir); err != nil {
+	if err := claimDir(o.Dir); err != nil {
 		return Result{}, err
 	}
 	r := Result{
-		Name: RunName(o.Firmware, o.As, o.Entry), Entry: o.Entry,
+		Name: o.Name(), Entry: o.Entry, Scenario: o.scenario(),
 		Medium: filepath.Base(o.Medium), Firmware: string(o.Firmware), As: string(o.As), Memory: o.Memory, CPUs: o.CPUs,
 		SerialLog: serialFile,
 	}
@@ -58,34 +58,67 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	r.Accelerator = Accelerator(accelerator)
-	l := limitsOf(accelerator.Name, o.Timeout)
+	l := limitsOf(accelerator.Name, o.Timeout, o.Script != nil)
 	if o.limits != nil {
 		l = *o.limits
 	}
 
+	if r.Key, err = o.key(r); err != nil {
+		return Result{}, err
+	}
+	if known, ok := o.recall(r.Key); ok {
+		return known, nil
+	}
+	if err := emptyDir(o.Dir); err != nil {
+		return Result{}, err
+	}
+	unlock, err := o.queue(ctx, accelerator.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+
 	phase := o.Progress.Begin("booting "+r.Name+" ("+accelerator.Name+")", 0)
 	r.Started = time.Now()
-	w, a, err := boot(ctx, o, r.Manifest, entry, accelerator, l)
+	seen, err := boot(ctx, o, r.Manifest, entry, accelerator, l)
 	if err != nil {
 		phase.Fail(err)
 		return Result{}, err
 	}
 	r.Duration = time.Since(r.Started)
-	if err := r.conclude(ctx, o, w, a); err != nil {
+	r.Steps = seen.steps
+	if err := r.conclude(ctx, o, seen.watch, seen.album); err != nil {
 		phase.Fail(err)
 		return Result{}, err
 	}
 	phase.Done(string(r.Verdict))
-	return r, r.write(o.Dir)
+	if err := r.write(o.Dir); err != nil {
+		return Result{}, err
+	}
+	return r, o.remember(r)
 }
 
-// RunName is what a boot is called: "bios-cd", or "bios-cd-check" where an entry of the menu is chosen.
-func RunName(firmware vm.Firmware, as vm.Attachment, entry string) string {
-	name := string(firmware) + "-" + string(as)
-	if entry != "" {
-		name += "-" + entry
+// Name is what a run is called: "bios-cd", with the memory if it isn't the usual, "bios-cd-4096", with the entry of the
+// menu if one is chosen, "bios-cd-check", and with the scenario if one is played, "bios-cd+power-cut".
+func (o Options) Name() string {
+	name := string(o.Firmware) + "-" + string(o.As)
+	if o.Memory != 0 && o.Memory != vm.DefaultMemory {
+		name += fmt.Sprintf("-%d", o.Memory)
+	}
+	if o.Entry != "" {
+		name += "-" + o.Entry
+	}
+	if o.Script != nil {
+		name += "+" + o.Script.Name
 	}
 	return name
+}
+
+func (o Options) scenario() string {
+	if o.Script == nil {
+		return ""
+	}
+	return o.Script.Name
 }
 
 // menuEntry is the place of an entry in the medium's menu, counted from 0.

@@ -15,6 +15,7 @@ import (
 type watch struct {
 	limits  limits
 	foreign bool // the medium carries no manifest
+	script  bool // a script is played, which says itself what is waited for, and how long
 
 	events  []Event
 	reasons []string
@@ -38,7 +39,49 @@ type watch struct {
 	dying    time.Duration // when a death was seen that the guest may tell more of
 	refusal  string        // the firmware's latest word on a device that it couldn't start
 	over     bool
+
+	// Of a script alone.
+	expected string        // what the guest was asked to do with its machine: "restart", "off" or ""
+	checked  bool          // the medium's checks were asked for
+	boots    int           // how often the machine has started anew since power-on
+	began    time.Duration // when it did last
+	off      bool          // the guest has switched itself off
+	mute     bool          // the guest will never answer
+	earlier  *answered     // the first guest that answered, if the machine has started anew since
+	serials  []string      // lines since the machine last started
 }
+
+// answered is what is known of a guest.
+type answered struct {
+	facts *guest.Facts
+	at    time.Duration
+	boot  *guest.Boot
+}
+
+// guest is the first one that answered, or nil.
+func (w *watch) guest() *answered {
+	if w.earlier == nil && w.facts != nil {
+		return &answered{w.facts, w.factsAt, w.boot}
+	}
+	return w.earlier
+}
+
+// anew takes it that the machine starts anew: what was known of the guest is known of another one.
+func (w *watch) anew(at time.Duration, what string) {
+	w.earlier = w.guest()
+	w.facts, w.boot, w.beat = nil, nil, guest.Beat{}
+	w.kernel, w.refusal, w.screen, w.serials = false, "", "", nil
+	w.expected, w.off = "", false
+	w.boots, w.began = w.boots+1, at
+	w.alive(at, what)
+	w.event(at, what)
+}
+
+// firmwareAgain is for how long a reset after a reset is the firmware's.
+const firmwareAgain = 15 * time.Second
+
+// maxSerials bounds the lines of the serial port that are kept for a script to look for.
+const maxSerials = 20000
 
 func (w *watch) alive(at time.Duration, what string) { w.sign, w.signWhat = at, what }
 
@@ -60,6 +103,9 @@ var (
 // line takes a line of the serial port.
 func (w *watch) line(at time.Duration, line string) {
 	w.serial = line
+	if w.script && len(w.serials) < maxSerials {
+		w.serials = append(w.serials, line)
+	}
 	w.alive(at, "serial line")
 	switch {
 	case !w.kernel && kernelStarts.MatchString(line):
@@ -138,9 +184,17 @@ const maxChecks = 10000
 // machine takes an event of QEMU.
 func (w *watch) machine(at time.Duration, e vm.Event) {
 	switch {
+	case w.over: // one reason is enough
+	case e.Name == "RESET" && e.Guest && !w.kernel && w.boots > 0 && at-w.began < firmwareAgain:
+		// SeaBIOS that is reset finds its memory used, and resets the machine once more.
 	case e.Name == "GUEST_PANICKED":
 		w.fail("the kernel panicked, %v after power-on", at.Round(time.Second))
-	case e.Name == "SHUTDOWN" && e.Reason == "guest-reset":
+	case e.Name == "RESET" && (!e.Guest || w.expected == "restart"):
+		w.anew(at, "machine starts anew")
+	case e.Name == "SHUTDOWN" && w.expected == "off":
+		w.off = true
+		w.event(at, "guest switches itself off")
+	case e.Name == "RESET", e.Name == "SHUTDOWN" && e.Reason == "guest-reset":
 		w.fail("the guest restarted by itself %v after power-on; %s", at.Round(time.Second), w.lastSeen())
 	case e.Name == "SHUTDOWN":
 		w.fail("the guest switched itself off %v after power-on (%s); %s", at.Round(time.Second), e.Reason, w.lastSeen())
@@ -176,6 +230,8 @@ func (w *watch) tick(at time.Duration, s scene) {
 	}
 	switch {
 	case w.over:
+	case w.script:
+		w.tickScript(at, s)
 	case w.done:
 		// What the checks have found running may not be drawn yet.
 		shown := s.wanted && at-s.changed >= 2*time.Second
@@ -192,6 +248,24 @@ func (w *watch) tick(at time.Duration, s scene) {
 		w.notes = append(w.notes, "the guest never answered, so only its screen was judged")
 		w.over = true
 	case quiet > patience:
+		w.fail("the guest hangs: no sign of life for %v; %s", quiet.Round(time.Second), w.lastSeen())
+	}
+}
+
+// tickScript is tick while a script is played: its steps have limits of their own. What is left to decide is whether a
+// guest that hasn't answered yet is dead, or one that never answers.
+func (w *watch) tickScript(at time.Duration, s scene) {
+	quiet := at - w.sign
+	switch {
+	case w.dying > 0 && at-w.dying > w.limits.grace:
+		w.over = true
+	case w.limits.total > 0 && at > w.limits.total:
+		w.fail("not done after %v; %s", w.limits.total, w.lastSeen())
+	case w.facts != nil || w.mute || w.off:
+	case w.foreign && (s.read && !s.blank && quiet > w.limits.still || quiet > w.limits.hang):
+		w.mute = true
+		w.notes = append(w.notes, "the guest never answered, so what it should have been asked was left out")
+	case quiet > w.limits.hang:
 		w.fail("the guest hangs: no sign of life for %v; %s", quiet.Round(time.Second), w.lastSeen())
 	}
 }

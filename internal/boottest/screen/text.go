@@ -29,6 +29,29 @@ func Text(ctx context.Context, picture []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return recognise(ctx, img, inLines)
+}
+
+// Read returns what can be read on a screen, and looks a second time, another way, if words aren't in that: what
+// stands alone here and there, as on a desktop, reads better if no lines are expected.
+func Read(ctx context.Context, img *image.RGBA, words string) (string, error) {
+	text, err := recognise(ctx, img, inLines)
+	if err != nil || Shows(text, words) {
+		return text, err
+	}
+	scattered, err := recognise(ctx, img, scatter)
+	return strings.TrimSpace(text + "\n" + scattered), err
+}
+
+// How tesseract takes a page apart (its option --psm). One block of text in lines keeps what stands alone in a menu's
+// box; the default looks for columns, and loses it.
+const (
+	inLines = "6"
+	scatter = "11"
+)
+
+// recognise runs tesseract on a screen; further arguments say in what form it answers.
+func recognise(ctx context.Context, img *image.RGBA, layout string, form ...string) (string, error) {
 	var in bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
 	if err := encoder.Encode(&in, forReading(img)); err != nil {
@@ -40,14 +63,16 @@ func Text(ctx context.Context, picture []byte) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, textLimit)
 	defer cancel()
-	// --psm 6: one block of text in lines. The default looks for columns, and loses what stands alone in a menu's box.
-	cmd := exec.CommandContext(ctx, path, "-", "-", "--psm", "6", "-l", "eng")
+	cmd := exec.CommandContext(ctx, path, append([]string{"-", "-", "--psm", layout, "-l", "eng"}, form...)...)
 	cmd.Stdin = &in
 	cmd.Env = append(os.Environ(), "OMP_THREAD_LIMIT=1") // its threads wait for each other more than they work
 	cmd.WaitDelay = time.Second
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
 		return "", fmt.Errorf("reading the text of a screen: tesseract: %w: %s", err, strings.TrimSpace(said.String()))
 	}
 	return strings.TrimSpace(out.String()), nil
@@ -57,10 +82,6 @@ func Text(ctx context.Context, picture []byte) (string, error) {
 // row of pixels becomes its white, because a menu shows its choice as a light bar on a dark screen.
 func forReading(img *image.RGBA) *image.Gray {
 	b := img.Bounds()
-	scale := enlargement
-	for scale > 1 && b.Dx()*scale > maxEnlarged {
-		scale--
-	}
 	grey := image.NewGray(image.Rect(0, 0, b.Dx(), b.Dy()))
 	for y := range b.Dy() {
 		var count [256]int
@@ -77,7 +98,16 @@ func forReading(img *image.RGBA) *image.Gray {
 			row[x] = 255 - (max(v, ground) - min(v, ground))
 		}
 	}
-	return enlarge(grey, scale)
+	return enlarge(grey, scaleOf(img))
+}
+
+// scaleOf is how much larger a screen is made to be read.
+func scaleOf(img *image.RGBA) int {
+	scale := enlargement
+	for scale > 1 && img.Rect.Dx()*scale > maxEnlarged {
+		scale--
+	}
+	return scale
 }
 
 // enlarge scales up with straight lines between the pixels, which rounds the steps of a bitmap font.

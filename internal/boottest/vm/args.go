@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,10 @@ const (
 	qmpFD = 3 + iota
 	serialFD
 	portFD
+	// Only of a machine with a network.
+	natFD
+	cableFD
+	webFD
 )
 
 // arguments returns QEMU's command line, and writes the files into dir that it names.
@@ -23,8 +28,11 @@ func arguments(cfg Config, dir string) ([]string, error) {
 		args,
 		"-smp", strconv.Itoa(cfg.CPUs), "-m", strconv.Itoa(cfg.Memory),
 		"-display", "none", "-vga", "std", "-nic", "none",
-		"-no-reboot", "-no-shutdown",
 	)
+	if !cfg.Restartable {
+		args = append(args, "-no-reboot")
+	}
+	args = append(args, "-no-shutdown")
 	firmware, err := firmwareArguments(cfg.Firmware, dir)
 	if err != nil {
 		return nil, err
@@ -32,11 +40,16 @@ func arguments(cfg Config, dir string) ([]string, error) {
 	args = append(args, firmware...)
 
 	args = append(args, "-blockdev", rawFile("medium", cfg.Medium))
+	args = append(args, usbController(cfg)...)
+	name := ""
+	if cfg.HotPlug {
+		name = ",id=" + medium
+	}
 	switch cfg.As {
 	case CD:
-		args = append(args, "-device", "ide-cd,drive=medium,bootindex=0")
+		args = append(args, "-device", "ide-cd,drive=medium,bootindex=0"+name)
 	case USB:
-		args = append(args, "-device", "qemu-xhci", "-device", "usb-storage,drive=medium,removable=on,bootindex=0")
+		args = append(args, "-device", "usb-storage,drive=medium,removable=on,bootindex=0"+name)
 	default:
 		return nil, fmt.Errorf("unknown attachment %q of the medium (cd and usb are known)", cfg.As)
 	}
@@ -52,7 +65,28 @@ func arguments(cfg Config, dir string) ([]string, error) {
 		"-device", "virtserialport,chardev=port,name="+PortName,
 	)
 	oem, err := oemArguments(cfg.OEMStrings, dir)
-	return append(args, oem...), err
+	if err != nil {
+		return nil, err
+	}
+	extra, err := extraArguments(cfg)
+	return slices.Concat(args, oem, extra), err
+}
+
+// extraArguments are for what only some machines have.
+func extraArguments(cfg Config) ([]string, error) {
+	disks, err := diskArguments(cfg.Disks)
+	if err != nil {
+		return nil, err
+	}
+	network, err := networkArguments(cfg.Network)
+	if err != nil {
+		return nil, err
+	}
+	vnc, err := vncArguments(cfg.VNC)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(disks, network, vnc, hotPlugArguments(cfg)), nil
 }
 
 // oemArguments hands each string over by a file: a command line's argument is bounded, and its commas mean something.

@@ -11,6 +11,17 @@ import (
 // ovmfDir is where Debian's ovmf package keeps the UEFI firmware.
 const ovmfDir = "/usr/share/OVMF"
 
+// FirmwareFiles are the files that a machine with this firmware starts from: the same files, the same firmware.
+func FirmwareFiles(f Firmware) []string {
+	switch f {
+	case UEFI:
+		return []string{ovmfDir + "/OVMF_CODE_4M.fd", ovmfDir + "/OVMF_VARS_4M.fd"}
+	case SecureBoot:
+		return []string{ovmfDir + "/OVMF_CODE_4M.ms.fd", ovmfDir + "/OVMF_VARS_4M.ms.fd"}
+	}
+	return []string{"/usr/share/seabios/bios-256k.bin"}
+}
+
 // firmwareArguments returns the options that select a firmware. UEFI keeps its variables in flash, so each machine
 // gets a fresh copy of them in dir: what one boot stores can't change the next.
 func firmwareArguments(f Firmware, dir string) ([]string, error) {

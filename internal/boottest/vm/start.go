@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,15 @@ type VM struct {
 	port    net.Conn
 	shots   sync.Mutex // held while a picture is taken: they share a file
 	cleaned chan struct{}
+
+	hotPlug     bool
+	restartable bool
+	keyboard    Keyboard
+	cable       *cable // nil without a network
+
+	mu      sync.Mutex // held while something is plugged in or out
+	plugged map[string]pluggedDevice
+	media   int // inserted since the start
 }
 
 // Start powers a machine on. It ends with ctx.
@@ -39,6 +49,9 @@ func Start(ctx context.Context, cfg Config) (*VM, error) {
 	}
 	if cfg.CPUs == 0 {
 		cfg.CPUs = DefaultCPUs
+	}
+	if _, err := strokes(cfg.Keyboard); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the machine's folder: %w", err)
@@ -58,18 +71,30 @@ func launch(ctx context.Context, cfg Config, path string) (_ *VM, err error) {
 	}
 	var log io.WriteCloser = discard{io.Discard}
 	if cfg.SerialLog != "" {
-		if log, err = os.Create(cfg.SerialLog); err != nil {
+		if log, err = os.OpenFile(cfg.SerialLog, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
 			return nil, err
 		}
 	}
-	wires, theirs, err := socketPairs(3)
+	ends := 3
+	if cfg.Network != "" {
+		ends = 6
+	}
+	wires, theirs, err := socketPairs(ends)
 	if err != nil {
 		_ = log.Close()
 		return nil, err
 	}
 	cmd := exec.Command(path, args...)
 	cmd.ExtraFiles = theirs
-	v := &VM{args: cmd.Args, dir: cfg.Dir, port: wires[2], started: time.Now(), cleaned: make(chan struct{})}
+	v := &VM{
+		args: cmd.Args, dir: cfg.Dir, port: wires[2], started: time.Now(), cleaned: make(chan struct{}),
+		hotPlug: cfg.HotPlug, restartable: cfg.Restartable, keyboard: cfg.Keyboard, plugged: map[string]pluggedDevice{},
+	}
+	if cfg.Network != "" {
+		v.cable = newCable()
+		v.cable.connect(wires[3], wires[4])
+		go serveWeb(wires[5])
+	}
 	v.process, err = start(cmd)
 	for _, f := range theirs {
 		_ = f.Close()
@@ -106,7 +131,12 @@ func (v *VM) cleanUp(cfg Config, wires []net.Conn, log io.WriteCloser, stop func
 	stop()
 	_ = log.Close()
 	closeAll(wires)
-	_ = os.RemoveAll(v.dir)
+	if !cfg.Keep {
+		_ = os.RemoveAll(v.dir)
+	}
+	if strings.Contains(cfg.VNC, "/") {
+		_ = os.Remove(cfg.VNC) // the socket
+	}
 	close(v.cleaned)
 }
 

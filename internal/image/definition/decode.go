@@ -144,14 +144,14 @@ func (d *decoder) list(n ast.Node, v reflect.Value, f field) {
 	}
 	f.entry = true
 	for _, e := range s.Values {
-		before := len(d.errors[d.file])
+		before := len(d.Errors(d.file))
 		item := reflect.New(v.Type().Elem()).Elem()
 		if e.Type() == ast.NullType {
 			d.add(origin(d.file, e), "give it a value or leave the dash out", "%v is empty", f)
 			continue
 		}
 		d.value(e, item, f)
-		if len(d.errors[d.file]) == before {
+		if len(d.Errors(d.file)) == before {
 			v.Set(reflect.Append(v, item))
 		}
 	}
@@ -229,7 +229,7 @@ func (d *decoder) usual(n ast.Node) bool {
 	default:
 		return true
 	}
-	d.add(origin(d.file, n), "text that begins with such a sign goes in quotes", "%s are not used in definition files", what)
+	d.add(origin(d.file, n), "text that begins with such a sign goes in quotes", "%s are not used in these files", what)
 	return false
 }
 

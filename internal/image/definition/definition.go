@@ -26,13 +26,6 @@ import (
 
 //go:generate go run ./schemagen ../../../docs/schema
 
-// An Origin is the place in a definitions folder that a value came from.
-type Origin struct {
-	File   string `json:"file"` // relative to the definitions folder, with slashes
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
-}
-
 // Origins are the places that plain values came from, by key: "suite", "components[0]", "checks[session-runs]".
 type Origins map[string]Origin
 

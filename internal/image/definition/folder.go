@@ -26,7 +26,7 @@ func (l *loader) folder(p *part, stated []fileKeys) {
 // strays reports a folder whose name is nearly the one of a folder that is read: what lies in it would be left out
 // without a word.
 func (l *loader) strays(dir, file string) {
-	known := []string{file, "files", "scripts", "checks"}
+	known := []string{file, "files", "scripts", "checks", "scenarios"}
 	for _, e := range l.readDir(dir) {
 		if strings.HasSuffix(e.Name(), "~") || strings.HasPrefix(e.Name(), ".") {
 			continue // an editor's

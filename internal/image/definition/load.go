@@ -38,7 +38,7 @@ func (l *loader) load(id string) (*Image, error) {
 		l.add(Origin{File: fileOf(KindRespin, id)}, "rename one of them",
 			"%s has the same name, so %q could be either", fileOf(KindImage, id), id)
 	case isImage:
-		l.image(id, Origin{fileOf(KindImage, id), 1, 1})
+		l.image(id, Origin{File: fileOf(KindImage, id), Line: 1, Column: 1})
 	case isRespin:
 		l.respin(id)
 	default:
@@ -53,7 +53,7 @@ func (l *loader) result() (*Image, error) {
 	if err := l.err(); err != nil {
 		return nil, err
 	}
-	img.sources, img.digests = l.sources, l.digests
+	img.sources, img.digests = l.Sources(), l.Digests()
 	return img, nil
 }
 
@@ -161,7 +161,7 @@ func (l *loader) respin(name string) {
 	if ok && l.named(KindImage, k.Image) {
 		l.image(k.Image.Value, k.Image.Origin)
 	}
-	p := l.part(KindRespin, name, Origin{fileOf(KindRespin, name), 1, 1}, k.Description, k.Packages, k.Settings, k.AllowSecrets)
+	p := l.part(KindRespin, name, Origin{File: fileOf(KindRespin, name), Line: 1, Column: 1}, k.Description, k.Packages, k.Settings, k.AllowSecrets)
 	l.folder(&p, k.Files)
 	p.checks = append(k.Checks, p.checks...)
 	l.parts = append(l.parts, p)

@@ -113,7 +113,9 @@ func TestBase(t *testing.T) {
 		t.Errorf("the base's folder is %s", got.Dir)
 	}
 	got.Dir = "" // differs by machine
-	at := func(line, column int) Origin { return Origin{"bases/debian-13/base.yaml", line, column} }
+	at := func(line, column int) Origin {
+		return Origin{File: "bases/debian-13/base.yaml", Line: line, Column: column}
+	}
 	want := Base{
 		Name: "debian-13", Distribution: "debian", Suite: "trixie", Architecture: "amd64",
 		Components: []string{"main", "non-free-firmware"},
@@ -122,7 +124,7 @@ func TestBase(t *testing.T) {
 		Medium:  []Package{{"shim-signed", at(12, 10)}, {"grub-efi-amd64-signed", at(12, 23)}},
 		Exclude: []string{"/usr/share/man/*"}, Include: []string{"/usr/share/man/man1/sudo*"},
 		Origins: Origins{
-			"name": {"images/plain.yaml", 2, 7}, "distribution": at(2, 15), "suite": at(3, 8), "architecture": at(4, 15),
+			"name": {File: "images/plain.yaml", Line: 2, Column: 7}, "distribution": at(2, 15), "suite": at(3, 8), "architecture": at(4, 15),
 			"components[0]": at(5, 14), "components[1]": at(5, 20), "pockets[0]": at(7, 13), "pockets[1]": at(8, 13),
 			"pockets[2]": at(9, 13), "keyring": at(10, 10), "exclude[0]": at(13, 11), "include[0]": at(14, 11),
 		},

@@ -90,7 +90,7 @@ func (l *loader) check(part string, k checkKeys) manifest.Check {
 	if len(stated) != 1 {
 		at, message := k.At, "asserts nothing"
 		if len(stated) > 1 {
-			slices.SortFunc(stated, func(a, b Value[string]) int { return a.Origin.compare(b.Origin) })
+			slices.SortFunc(stated, func(a, b Value[string]) int { return a.Origin.Compare(b.Origin) })
 			at, message = stated[1].Origin, "asserts more than one thing"
 		}
 		l.add(at, "give it one of run, unit, process and file", "check %q %s", k.ID.Value, message)

@@ -76,7 +76,7 @@ func TestSameMeaning(t *testing.T) {
 		})
 	}
 	k, err := imageOf("\ufeff" + whole)
-	if err != nil || k.Description.Origin != (Origin{"images/x.yaml", 1, 14}) {
+	if err != nil || k.Description.Origin != (Origin{File: "images/x.yaml", Line: 1, Column: 14}) {
 		t.Errorf("a byte order mark shifts columns: %v, %v", k.Description.Origin, err)
 	}
 }
@@ -114,7 +114,7 @@ func FuzzParse(f *testing.F) {
 			if err != nil {
 				_ = printed(err)
 			}
-			for _, e := range r.errors["x.yaml"] {
+			for _, e := range r.Errors("x.yaml") {
 				inside(e.Origin)
 				if strings.ContainsAny(e.Message, "\n\x1b\x00") {
 					t.Fatalf("message %q", e.Message)

@@ -119,5 +119,5 @@ func loadUser(dir, id string, t Target, with Texts) (img *Image, uses bool, err 
 	}
 	defer l.close()
 	img, err = l.load(id)
-	return img, slices.Contains(l.order, t.File()), err
+	return img, slices.Contains(l.Files(), t.File()), err
 }

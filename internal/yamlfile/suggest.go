@@ -1,4 +1,4 @@
-package definition
+package yamlfile
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"nhos.org/nhos/internal/ui"
 )
 
-// suggest returns the hint for a word that isn't one of the words that are known: the nearest one, or else all of
+// Suggest returns the hint for a word that isn't one of the words that are known: the nearest one, or else all of
 // them. what names them in the plural: "features".
-func suggest(word, what string, known []string) string {
+func Suggest(word, what string, known []string) string {
 	if near := ui.Nearest(word, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}

@@ -1,4 +1,4 @@
-package definition
+package yamlfile
 
 import (
 	"cmp"
@@ -12,6 +12,13 @@ import (
 	"nhos.org/nhos/internal/ui"
 )
 
+// An Origin is a place in a file. Line and column count from 1.
+type Origin struct {
+	File   string `json:"file"` // relative to the definitions folder, with slashes
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
 // String gives the origin as FILE:LINE:COLUMN, or FILE alone where it is a whole file.
 func (o Origin) String() string {
 	switch {
@@ -23,12 +30,12 @@ func (o Origin) String() string {
 	return fmt.Sprintf("%s:%d:%d", o.File, o.Line, o.Column)
 }
 
-// compare orders places of the same file.
-func (o Origin) compare(with Origin) int {
+// Compare orders places of the same file.
+func (o Origin) Compare(with Origin) int {
 	return cmp.Or(cmp.Compare(o.Line, with.Line), cmp.Compare(o.Column, with.Column))
 }
 
-// An Error is one thing that is wrong in a definition file. What to do about it is a hint (ui.HintOf).
+// An Error is one thing that is wrong in a file. What to do about it is a hint (ui.HintOf).
 type Error struct {
 	Origin  Origin // Line is 0 where the file as a whole is wrong
 	Message string
@@ -70,8 +77,11 @@ func (e *Error) Excerpt() string {
 	return fmt.Sprintf("%s | %s\n%*s | %s^", number, string(text), len(number), "", string(pad))
 }
 
-// A report gathers all that is wrong, so that a person sees it at once.
-type report struct {
+// A Report gathers all that is wrong, so that a person sees it at once.
+type Report struct {
+	// Page is the page of the documentation that has all keys: "docs/definitions.md".
+	Page string
+
 	sources map[string][]string // lines by file, in which errors are shown
 	digests map[string]string   // SHA-256 by file
 	order   []string            // files in the order that they were read
@@ -83,36 +93,61 @@ type hintedError struct {
 	hint string
 }
 
-func newReport() *report {
-	return &report{sources: map[string][]string{}, digests: map[string]string{}, errors: map[string][]hintedError{}}
+// NewReport returns an empty report; page is a page of the documentation.
+func NewReport(page string) *Report {
+	return &Report{Page: page, sources: map[string][]string{}, digests: map[string]string{}, errors: map[string][]hintedError{}}
+}
+
+// NewError returns an error that shows the line of sources (lines by file) that at points to.
+func NewError(sources map[string][]string, at Origin, message string) *Error {
+	e := &Error{Origin: at, Message: message}
+	if lines := sources[at.File]; at.Line > 0 && at.Line <= len(lines) {
+		e.line = lines[at.Line-1]
+	}
+	return e
+}
+
+// Sources are the lines of the files that were read, by file.
+func (r *Report) Sources() map[string][]string { return r.sources }
+
+// Files are the files that were read, in the order that they were.
+func (r *Report) Files() []string { return r.order }
+
+// Digests are the SHA-256 of the files that were read, in hexadecimal, by file.
+func (r *Report) Digests() map[string]string { return r.digests }
+
+// Errors are what was found wrong with a file so far, in the order that it was found.
+func (r *Report) Errors(file string) []*Error {
+	var all []*Error
+	for _, e := range r.errors[file] {
+		all = append(all, e.Error)
+	}
+	return all
 }
 
 // open makes the lines of a file known, and its place among the files.
-func (r *report) open(file string, lines []string) {
+func (r *Report) open(file string, lines []string) {
 	r.sources[file] = lines
 	if !slices.Contains(r.order, file) {
 		r.order = append(r.order, file)
 	}
 }
 
-// add records an error; hint may be "".
-func (r *report) add(at Origin, hint, format string, args ...any) {
-	e := &Error{Origin: at, Message: fmt.Sprintf(format, args...)}
-	if lines := r.sources[at.File]; at.Line > 0 && at.Line <= len(lines) {
-		e.line = lines[at.Line-1]
-	}
+// Add records an error; hint may be "".
+func (r *Report) Add(at Origin, hint, format string, args ...any) {
+	e := NewError(r.sources, at, fmt.Sprintf(format, args...))
 	if !slices.Contains(r.order, at.File) {
 		r.order = append(r.order, at.File)
 	}
 	r.errors[at.File] = append(r.errors[at.File], hintedError{e, hint})
 }
 
-// err joins what was found, by file as read and by line; nil if nothing was.
-func (r *report) err() error {
+// Err joins what was found, by file as read and by line; nil if nothing was.
+func (r *Report) Err() error {
 	var all []error
 	for _, file := range r.order {
 		found := r.errors[file]
-		slices.SortStableFunc(found, func(a, b hintedError) int { return a.Origin.compare(b.Origin) })
+		slices.SortStableFunc(found, func(a, b hintedError) int { return a.Origin.Compare(b.Origin) })
 		for _, e := range found {
 			if e.hint == "" {
 				all = append(all, e.Error)
@@ -127,8 +162,8 @@ func (r *report) err() error {
 	return errors.Join(all...)
 }
 
-// quote quotes what a file says for a message, and shortens it if it is long.
-func quote(s string) string {
+// Quote quotes what a file says for a message, and shortens it if it is long.
+func Quote(s string) string {
 	const most = 60
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most-1]) + "…"

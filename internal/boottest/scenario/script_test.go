@@ -1,0 +1,300 @@
+package scenario
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nhos.org/nhos/internal/boottest/script"
+	"nhos.org/nhos/internal/boottest/vm/vmtest"
+)
+
+// scripted is the options for a foreign medium with a script.
+func scripted(t *testing.T, medium, steps string) Options {
+	t.Helper()
+	o := options(t, medium)
+	o.limits.total, o.limits.boot = 0, time.Minute
+	path := filepath.Join(t.TempDir(), "a-script.yaml")
+	if err := os.WriteFile(path, []byte("about: a test\nmachine: {disk: 1M, network: off}\nsteps:\n"+steps), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s, err := script.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Script = s
+	return o
+}
+
+func TestScriptOnAForeignMedium(t *testing.T) {
+	greet := vmtest.Print("Welcome to another system.\r\nPress a key.", vmtest.AfterKey(vmtest.Blank))
+	o := scripted(t, vmtest.Medium(t, greet, nil), `  - wait for text: Welcome to another
+  - screenshot: greeting
+  - wait for unit: graphical.target
+  - power cut
+  - power on
+  - wait for text: Press a key
+  - keys: spc
+  - run: ls
+  - plug: usb stick
+    size: 1M
+  - unplug: usb-stick
+  - eject
+  - network: slow
+  - reset
+  - wait for still screen: 500ms
+`)
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != Passed || r.Scenario != "a-script" || r.Name != "bios-cd-128+a-script" {
+		t.Errorf("%s %s is %s: %q", r.Name, r.Scenario, r.Verdict, r.Reasons)
+	}
+	var lines, left []int
+	for _, s := range r.Steps {
+		lines = append(lines, s.Line)
+		if s.Skipped != "" {
+			left = append(left, s.Line)
+		}
+		if s.Passed == (s.Skipped != "") {
+			t.Errorf("%+v", s)
+		}
+	}
+	if diff := cmp.Diff([]int{4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18}, lines); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]int{6, 11}, left); diff != "" {
+		t.Error(diff)
+	}
+	if !slices.ContainsFunc(r.Pictures, func(p Picture) bool { return p.File == "shot-greeting.png" }) || r.Steps[1].Picture != "shot-greeting.png" {
+		t.Errorf("pictures %+v", r.Pictures)
+	}
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "never answered") {
+		t.Errorf("notes %q", r.Notes)
+	}
+	var events []string
+	for _, e := range r.Timeline {
+		events = append(events, e.What)
+	}
+	if diff := cmp.Diff([]string{"power on", "power cut", "power on", "machine starts anew"}, events); diff != "" {
+		t.Error(diff)
+	}
+	checkFolder(t, o.Dir, r)
+}
+
+func TestScriptThatFails(t *testing.T) {
+	tests := map[string]struct {
+		code   []byte
+		steps  string
+		line   int
+		reason string
+	}{
+		"a text that never comes": {
+			vmtest.Print("Welcome", nil), "  - wait for text: Welcome\n  - wait for text: Goodbye\n    within: 1s\n  - reset\n", 5,
+			`a-script.yaml:5: wait for text "Goodbye": not so after`,
+		},
+		"a guest that restarts by itself": {
+			vmtest.Print("Welcome", vmtest.AfterKey(vmtest.Reset)), "  - wait for text: Welcome\n  - keys: a\n  - wait for text: Goodbye\n", 6,
+			`a-script.yaml:6: wait for text "Goodbye": the guest restarted by itself`,
+		},
+		"a panic": {
+			vmtest.Print("Kernel panic - not syncing: VFS", nil), "  - wait for text: Welcome\n", 4,
+			`a-script.yaml:4: wait for text "Welcome": the kernel panicked`,
+		},
+		"a drive that isn't there": {
+			vmtest.Print("Welcome", nil), "  - wait for text: Welcome\n  - unplug: medium\n", 5, "a-script.yaml:5: unplug medium: ",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := scripted(t, vmtest.Medium(t, test.code, nil), test.steps)
+			r, err := Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Verdict != Failed || len(r.Reasons) != 1 || !strings.HasPrefix(r.Reasons[0], test.reason) {
+				t.Errorf("%s: %q", r.Verdict, r.Reasons)
+			}
+			last := r.Steps[len(r.Steps)-1]
+			if last.Line != test.line || last.Passed || last.Picture == "" {
+				t.Errorf("the last step is %+v", last)
+			}
+			checkFolder(t, o.Dir, r)
+		})
+	}
+}
+
+func TestVerdictsAreReused(t *testing.T) {
+	medium := vmtest.Medium(t, vmtest.Print("Welcome", nil), nil)
+	o := scripted(t, medium, "  - wait for text: Welcome\n")
+	run := func(o Options) Result {
+		t.Helper()
+		r, err := Run(t.Context(), o)
+		if err != nil || r.Verdict != Passed {
+			t.Fatal(r.Reasons, err)
+		}
+		return r
+	}
+	first := run(o)
+	again := run(o)
+	if first.Reused || !again.Reused || !again.Started.Equal(first.Started) || !strings.HasPrefix(again.Notes[len(again.Notes)-1], "reused: it passed on ") {
+		t.Errorf("%t, %t, %q", first.Reused, again.Reused, again.Notes)
+	}
+	elsewhere := o
+	elsewhere.Dir = filepath.Join(t.TempDir(), "elsewhere")
+	if r := run(elsewhere); !r.Reused || !r.whole(elsewhere.Dir) {
+		t.Errorf("reused in another folder: %t", r.Reused)
+	}
+
+	for what, change := range map[string]func(*Options){
+		"the memory":        func(o *Options) { o.Memory++ },
+		"the processors":    func(o *Options) { o.CPUs++ },
+		"the attachment":    func(o *Options) { o.As = "usb" },
+		"the firmware":      func(o *Options) { o.Firmware = "uefi" },
+		"the script":        func(o *Options) { s := *o.Script; s.Digest += "x"; o.Script = &s },
+		"the medium":        func(o *Options) { o.Medium = vmtest.Medium(t, vmtest.Print("Welcome back", nil), nil) },
+		"the program":       func(o *Options) { o.NHOS = appended(t, o.NHOS) },
+		"being asked to":    func(o *Options) { o.Fresh = true },
+		"keeping the files": func(o *Options) { o.Keep = true },
+	} {
+		o := o
+		change(&o)
+		r := Result{Name: o.Name(), Firmware: string(o.Firmware), As: string(o.As), Memory: o.Memory, CPUs: o.CPUs, QEMU: first.QEMU, Scenario: first.Scenario}
+		r.SHA256, _ = fileDigest(o.Medium)
+		r.Accelerator = first.Accelerator
+		key, err := o.key(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Progress = silence{}
+		if _, known := o.recall(key); known {
+			t.Errorf("%s doesn't matter", what)
+		}
+	}
+
+	// What isn't there any more is made again.
+	if err := os.Remove(filepath.Join(o.Dir, first.Pictures[0].File)); err != nil {
+		t.Fatal(err)
+	}
+	if r := run(o); r.Reused {
+		t.Error("reused without its picture")
+	}
+}
+
+// appended is a copy of a program with a byte more.
+func appended(t *testing.T, program string) string {
+	t.Helper()
+	b, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "nhos")
+	if err := os.WriteFile(path, append(b, 0), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFailuresAreNotReused(t *testing.T) {
+	o := scripted(t, vmtest.Medium(t, vmtest.Print("Welcome", nil), nil), "  - wait for text: Goodbye\n    within: 100ms\n")
+	for range 2 {
+		if r, err := Run(t.Context(), o); err != nil || r.Reused || r.Verdict != Failed {
+			t.Errorf("%+v, %v", r.Reused, err)
+		}
+	}
+}
+
+func TestPrompt(t *testing.T) {
+	o := scripted(t, vmtest.Medium(t, vmtest.Print("Welcome", nil), nil),
+		"  - wait for text: Goodbye\n    within: 100ms\n")
+	var out bytes.Buffer
+	o.Prompt = &Console{In: strings.NewReader("help\nkeys: a\nwait for text: Welcome\nkeyz: a\n{wait for serial line: x, within: 10ms}\nshell\nls\nexit\nscreenshot: there\nquit\nkeys: b\n"), Out: &out}
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != Failed || len(r.Steps) != 1 {
+		t.Errorf("what was typed counts: %s, %+v", r.Verdict, r.Steps)
+	}
+	said := out.String()
+	for _, words := range []string{
+		"a step failed; the machine stays up, with its screen at 127.0.0.1:", "Each line is a step", `unknown verb "keyz"`, `did you mean "keys"?`,
+		"failed after", "not so after", "guest# this guest doesn't answer", "shot-there.png",
+	} {
+		if !strings.Contains(said, words) {
+			t.Errorf("it doesn't say %q:\n%s", words, said)
+		}
+	}
+	if n := strings.Count(said, "passed in"); n != 3 {
+		t.Errorf("%d steps passed, not 3:\n%s", n, said)
+	}
+}
+
+func TestKeepLeavesTheMachinesFiles(t *testing.T) {
+	o := scripted(t, vmtest.Medium(t, vmtest.Print("Welcome", nil), nil), "  - wait for text: Welcome\n")
+	o.Keep = true
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{jobDisk, commandFile, "disks/disk1.img", "machine/oem-1"} {
+		if _, err := os.Stat(filepath.Join(o.Dir, file)); err != nil {
+			t.Error(err)
+		}
+	}
+	o.Keep, o.Fresh = false, true
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{jobDisk, disksDir, machineDir} {
+		if _, err := os.Stat(filepath.Join(o.Dir, file)); err == nil {
+			t.Errorf("%s is left", file)
+		}
+	}
+}
+
+func TestEmulatedGuestsQueue(t *testing.T) {
+	o := Options{CacheDir: t.TempDir()}
+	said := &notes{}
+	o.Progress = said
+	first, err := o.queue(t.Context(), "tcg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kvm, err := o.queue(t.Context(), "kvm"); err != nil {
+		t.Error(err)
+	} else {
+		kvm()
+	}
+	entered := make(chan struct{})
+	go func() {
+		defer close(entered)
+		unlock, err := o.queue(t.Context(), "tcg")
+		if err == nil {
+			unlock()
+		}
+	}()
+	select {
+	case <-entered:
+		t.Fatal("two guests at once")
+	case <-time.After(700 * time.Millisecond):
+	}
+	first()
+	<-entered
+	if len(said.said) != 1 || !strings.Contains(said.said[0], "this one waits") {
+		t.Errorf("said %q", said.said)
+	}
+}
+
+type notes struct {
+	silence
+	said []string
+}
+
+func (n *notes) Note(s string) { n.said = append(n.said, s) }
