@@ -46,8 +46,7 @@ generate: ## the JSON Schemas
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
 # Manual pages bear the date of the last commit, or of the change log where there is no history.
-SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
-export SOURCE_DATE_EPOCH
+man install: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
 
 man: $(NHOS) ## the manual pages, into bin/man
 	rm -rf $(dir $(NHOS))man
