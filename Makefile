@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NHOS := bin/nhos
 
 # What tests use besides what nhos itself does; "nhos doctor" knows the latter.
-TEST_PACKAGES := busybox-static diffoscope-minimal e2fsprogs faketime gcc libc6-dev grub-common gpg gpg-agent mtools procps
+TEST_PACKAGES := busybox-static diffoscope-minimal e2fsprogs gcc libfaketime libc6-dev grub-common gpg gpg-agent mtools procps
 
 .PHONY: image test unit boot acceptance lint generate setup setup-test clean
 
