@@ -11,7 +11,7 @@ NHOS := bin/nhos
 TEST_PACKAGES := busybox-static chromium diffoscope-minimal e2fsprogs libfaketime gcc libc6-dev grub-common gpg gpg-agent gpgv mandoc mtools \
   openssh-client openssl procps
 
-.PHONY: image test unit boot acceptance bench lint generate man install setup setup-test clean
+.PHONY: image test unit boot acceptance bench fuzz lint generate man install setup setup-test clean
 
 image: setup ## make an image, boot it, and say where the ISO and the report are
 	$(SUDO) $(NHOS) build $(IMAGE)
@@ -32,6 +32,13 @@ bench: setup ## against Debian's live-build, on a quiet machine; docs/performanc
 	@missing=$$(dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)
 	go build -o bin/bench ./internal/bench
 	$(SUDO) bin/bench
+
+FUZZTIME ?= 20s
+fuzz: ## every fuzz target, each for FUZZTIME
+	@grep -rHo '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' internal | while IFS=: read -r file target; do \
+	  echo "$${target#func } in $$(dirname $$file)"; \
+	  go test "./$$(dirname $$file)" -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
+	done
 
 lint: tools/bin/golangci-lint ## the house's rules
 	tools/bin/golangci-lint run ./...
