@@ -167,7 +167,7 @@ func TestVerdictsAreReused(t *testing.T) {
 		o := o
 		change(&o)
 		r := Result{Name: o.Name(), Firmware: string(o.Firmware), As: string(o.As), Memory: o.Memory, CPUs: o.CPUs, QEMU: first.QEMU, Scenario: first.Scenario}
-		r.SHA256, _ = fileDigest(o.Medium)
+		r.SHA256, _ = script.FileDigest(o.Medium)
 		r.Accelerator = first.Accelerator
 		key, err := o.key(r)
 		if err != nil {

@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
 
+	"nhos.org/nhos/internal/boottest/script"
 	"nhos.org/nhos/internal/boottest/vm"
 )
 
@@ -26,13 +26,13 @@ type verdictNote struct {
 // key is the digest of all that the verdict of a run depends on: medium, script, machine, and the programs that play
 // the machine and ask the guest.
 func (o Options) key(r Result) (string, error) {
-	program, err := fileDigest(o.NHOS)
+	program, err := script.FileDigest(o.NHOS)
 	if err != nil {
 		return "", fmt.Errorf("reading this program: %w", err)
 	}
 	firmware := ""
 	for _, file := range vm.FirmwareFiles(o.Firmware) {
-		sum, err := fileDigest(file)
+		sum, err := script.FileDigest(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) { // starting the machine says what is missing
 			return "", fmt.Errorf("reading the firmware: %w", err)
 		}
@@ -124,17 +124,4 @@ func (r Result) whole(dir string) bool {
 		}
 	}
 	return true
-}
-
-func fileDigest(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -20,7 +20,7 @@ func (s *Script) digest(text []byte) error {
 		if path == "" {
 			continue
 		}
-		sum, err := fileDigest(path)
+		sum, err := FileDigest(path)
 		if err != nil {
 			return fmt.Errorf("reading what line %d of %s names: %w", step.Line, s.File, err)
 		}
@@ -30,7 +30,8 @@ func (s *Script) digest(text []byte) error {
 	return nil
 }
 
-func fileDigest(path string) (string, error) {
+// FileDigest is the SHA-256 of a file, in hexadecimal.
+func FileDigest(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
