@@ -71,7 +71,7 @@ func run(ctx context.Context, nhos, work string, small bool) error {
 var desktop = strings.Fields(`
 	console-setup locales
 	cinnamon lightdm slick-greeter xserver-xorg-core xserver-xorg-input-libinput xserver-xorg-video-all
-	dbus-user-session network-manager policykit-1-gnome pipewire-pulse wireplumber
+	dbus-user-session network-manager polkitd pipewire-pulse wireplumber
 	gnome-terminal nemo gvfs-backends eog evince file-roller gnome-calculator gnome-screenshot
 	firefox-esr libreoffice-writer libreoffice-calc libreoffice-impress libreoffice-gtk3
 	cups system-config-printer simple-scan
