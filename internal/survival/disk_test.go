@@ -130,7 +130,7 @@ func TestInodesRunOut(t *testing.T) {
 	const inodes = 2048
 	disk := c.disk("few", 1200<<20, "-N", strconv.Itoa(inodes))
 	c.storeOn(disk)
-	for _, left := range []int{0, 12, 60} {
+	for _, left := range []int{0, 6, 12} {
 		t.Run(fmt.Sprintf("with %d left", left), func(t *testing.T) {
 			c.t = t
 			c.run("rm", "-rf", c.store+"/apt", disk+"/many")

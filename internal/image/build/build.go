@@ -178,13 +178,15 @@ func (b *builder) once(ctx context.Context, key store.Digest, phase string, make
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		shown.Fail(errors.New(first))
 		if ctx.Err() == nil {
+			hint := ui.HintOf(err) // of a disk that is full, say: the layer has nothing to look for
 			more := b.forLooking(work, key, phase, err)
-			if ui.HintOf(err) == "" {
-				more = "\nall that was printed is in " + logFile + more
+			switch {
+			case hint == "":
+				hint = "all that was printed is in " + logFile + more
+			case b.KeepFailed:
+				hint += more
 			}
-			if more = strings.TrimPrefix(more, "\n"); more != "" {
-				err = ui.Hint(err, more)
-			}
+			err = ui.Hint(err, hint)
 		}
 		return a, err
 	}
