@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"nhos.org/nhos/internal/manifest"
@@ -103,12 +105,17 @@ func tellJournal(ctx context.Context, p *port) error {
 // Main is the command that the unit in the guest runs: it takes the job that lies beside the program and talks over
 // the machine's port. It takes no arguments; it returns the exit status.
 func Main(_ []string) int {
+	letGo()
 	if err := runBesideJob(); err != nil {
 		fmt.Fprintln(os.Stderr, "nhos: error:", err)
 		return 1
 	}
 	return 0
 }
+
+// letGo lets a signal end the program, whatever the command line has made of signals: a guest that shuts down waits for
+// a program that doesn't end, for a minute and a half.
+func letGo() { signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) }
 
 func runBesideJob() error {
 	self, err := os.Executable()

@@ -5,8 +5,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -162,6 +164,34 @@ func TestRunSaysThatTheBootEndedInTheEmergencyShell(t *testing.T) {
 	fakeSystem(t, []string{"maintenance"}, "", "")
 	if c := messages(t, Job{BootLimit: time.Hour, StuckLimit: time.Hour})[KindCheck][0].Check; c.Passed || !strings.Contains(c.Output, "maintenance") {
 		t.Errorf("%+v", c)
+	}
+}
+
+// waitEnv makes this test binary wait as the guest's program does.
+const waitEnv = "NHOS_TEST_WAIT"
+
+func TestProgramDoesNotHoldUpAShutdown(t *testing.T) {
+	if os.Getenv(waitEnv) != "" {
+		_, stop := signal.NotifyContext(t.Context(), syscall.SIGTERM) // as the command line does
+		defer stop()
+		letGo()
+		_, _ = os.Stdout.WriteString("ready\n")
+		time.Sleep(time.Minute)
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), waitEnv+"=1")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadFull(out, make([]byte, len("ready\n")))
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err == nil || err.Error() != "signal: terminated" {
+		t.Errorf("it ended by %v", err)
 	}
 }
 
