@@ -25,7 +25,7 @@ func TestKilledInEveryPhase(t *testing.T) {
 		when func() moment
 	}{
 		{"fetching indexes", func() moment { return c.starts("apt-get", "update") }},
-		{"choosing packages", func() moment { return c.starts("apt-get", "--simulate") }},
+		{"choosing packages", func() moment { return c.starts("apt-get", "--print-uris") }},
 		{"installing packages", func() moment { return c.logged("ward", "layer-respin", "Selecting previously unselected package bc") }},
 		{"compressing", func() moment { return c.starts("mksquashfs", "-noappend") }},
 		{"writing the medium", func() moment { return c.starts("xorriso", "mkisofs") }},
