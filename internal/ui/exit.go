@@ -3,6 +3,9 @@ package ui
 import (
 	"context"
 	"errors"
+	"os/exec"
+	"syscall"
+	"time"
 )
 
 // The exit codes of every program of the project. Scripts rely on them; they don't change.
@@ -68,7 +71,18 @@ func (e interruptedError) Unwrap() []error { return []error{e.error, context.Can
 
 // Interrupted returns err as an interruption if ctx was cancelled, and as it is otherwise. It is for the end of main:
 // a program that was killed along with ours says "signal: killed" or nothing of use, and not that the context ended.
+//
+// Ctrl-C reaches programs that we started as well as us, and one of them may be quicker to end than we are to notice.
 func Interrupted(ctx context.Context, err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && (status.Signal() == syscall.SIGINT || status.Signal() == syscall.SIGTERM) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		}
+	}
 	if err == nil || !errors.Is(ctx.Err(), context.Canceled) {
 		return err
 	}

@@ -131,7 +131,10 @@ func (e *aptError) Error() string {
 		}
 	}
 	if len(said) == 0 {
-		said = []string{strings.TrimSpace(e.err), e.cause.Error()}
+		if text := strings.TrimSpace(e.err); text != "" {
+			said = append(said, text)
+		}
+		said = append(said, e.cause.Error())
 	}
 	return e.what + ": " + strings.Join(said, "; ")
 }
