@@ -97,8 +97,10 @@ func (p *peer) prefill(lockFile, storeDir string) error {
 // build cleans what the build before left, as live-build asks for after every change, and times a build.
 func (p *peer) build(ctx context.Context) (float64, error) {
 	log := filepath.Join(p.dir, "log")
-	if _, _, err := timed(ctx, p.dir, log, "lb", "clean"); err != nil {
-		return 0, err
+	for _, command := range []string{"clean", "config"} { // clean forgets that there is a configuration, and keeps it
+		if _, _, err := timed(ctx, p.dir, log, "lb", command); err != nil {
+			return 0, err
+		}
 	}
 	seconds, _, err := timed(ctx, p.dir, log, "lb", "build")
 	return seconds, err
