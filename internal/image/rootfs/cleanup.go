@@ -7,7 +7,7 @@ func CleanUp() []Op {
 	for _, glob := range []string{
 		"/usr/sbin/policy-rc.d",
 		"/etc/ssh/ssh_host_*",
-		"/etc/ssl/private/ssl-cert-snakeoil.key", "/etc/ssl/certs/ssl-cert-snakeoil.pem", // ssl-cert.service makes them anew
+		"/etc/ssl/private/ssl-cert-snakeoil.key", "/etc/ssl/certs/ssl-cert-snakeoil.pem", // made on installation: every machine would have the same
 		"/etc/*-", "/var/lib/dpkg/*-old", "/var/cache/debconf/*-old",
 		"/var/lib/apt/lists/*", "/var/cache/apt/*.bin", "/var/cache/apt/archives/*.deb", "/var/cache/apt/archives/partial/*",
 		"/var/cache/ldconfig/aux-cache",
