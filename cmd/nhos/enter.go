@@ -9,7 +9,6 @@ import (
 	"golang.org/x/term"
 
 	"nhos.org/nhos/internal/image/build"
-	"nhos.org/nhos/internal/image/store"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -31,9 +30,9 @@ Without an image it is the one that failed last. A later build of the same layer
 			return exactArgs(min(1, len(args)), "the name of one image or respin, or none")(c, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := store.Open(f.store)
+			s, err := f.openStore()
 			if err != nil {
-				return ui.Hint(err, "--store names another folder")
+				return err
 			}
 			kept, err := build.Kept(s)
 			if err != nil {

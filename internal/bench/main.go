@@ -1,7 +1,7 @@
 // Bench holds nhos against Debian's live-build: the same packages from the same mirror, the same compressor and level, on
 // one machine in one run. It prints a table of seconds and ratios, which docs/performance.md explains.
 //
-// Both have their packages on the disk before anything is timed. Run it on a quiet machine; it takes a quarter of an hour or more.
+// Both have their packages on the disk before anything is timed. Run it on a quiet machine.
 package main
 
 import (
