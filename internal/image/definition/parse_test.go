@@ -4,7 +4,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 // imageOf reads text as an image's file.
@@ -19,7 +18,8 @@ func imageOf(text string) (imageKeys, error) {
 
 const whole = "description: A desktop\nbase: debian\nproduct: NHoS\n"
 
-// TestBounds sees to it that a file can't keep the reader busy, and that what is refused says where.
+// TestBounds sees to it that a file can't keep the reader busy, and that what is refused says where. A reader whose work
+// grows faster than its file is busy here until the test runs out of time.
 func TestBounds(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"large", "# " + strings.Repeat("x", 1<<20), "images/x.yaml: it is too large"},
@@ -41,15 +41,11 @@ func TestBounds(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			start := time.Now()
 			_, err := imageOf(test.text)
 			if err == nil {
 				t.Fatal("no error")
 			}
 			differ(t, "error", test.want, err.Error())
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("took %v", took)
-			}
 		})
 	}
 }
