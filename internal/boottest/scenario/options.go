@@ -20,7 +20,7 @@ type Options struct {
 	As       vm.Attachment
 	Entry    string // of the boot menu, one that the medium's manifest names; "" lets the menu choose
 	Memory   int    // MiB; 0 is vm.DefaultMemory
-	CPUs     int    // 0 is vm.DefaultCPUs
+	CPUs     int    // 0 is what [vm.Accelerator.CPUs] says
 	// Dir is the folder of this run. What an earlier run left in it is removed; a folder with anything else in it is
 	// refused.
 	Dir      string
@@ -44,9 +44,6 @@ type Options struct {
 func (o Options) complete() (Options, error) {
 	if o.Memory == 0 {
 		o.Memory = vm.DefaultMemory
-	}
-	if o.CPUs == 0 {
-		o.CPUs = vm.DefaultCPUs
 	}
 	if o.Progress == nil {
 		o.Progress = silence{}

@@ -37,7 +37,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	r := Result{
 		Name: o.Name(), Entry: o.Entry, Scenario: o.scenario(),
-		Medium: filepath.Base(o.Medium), Firmware: string(o.Firmware), As: string(o.As), Memory: o.Memory, CPUs: o.CPUs,
+		Medium: filepath.Base(o.Medium), Firmware: string(o.Firmware), As: string(o.As), Memory: o.Memory,
 		SerialLog: serialFile,
 	}
 	if r.QEMU, err = vm.Version(ctx); err != nil {
@@ -58,6 +58,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	r.Accelerator = Accelerator(accelerator)
+	if o.CPUs == 0 {
+		o.CPUs = accelerator.CPUs(r.QEMU)
+	}
+	r.CPUs = o.CPUs
 	l := limitsOf(accelerator.Name, o.Timeout, o.Script != nil)
 	if o.limits != nil {
 		l = *o.limits

@@ -20,10 +20,10 @@ const (
 	webFD
 )
 
-// arguments returns QEMU's command line, and writes the files into dir that it names.
-func arguments(cfg Config, dir string) ([]string, error) {
+// arguments returns the command line of this version of QEMU, and writes the files into dir that it names.
+func arguments(cfg Config, version, dir string) ([]string, error) {
 	args := []string{"-no-user-config", "-nodefaults", "-name", "nhos-test"}
-	args = append(args, cfg.Accelerator.arguments()...)
+	args = append(args, cfg.Accelerator.arguments(cfg.CPUs, version)...)
 	args = append(
 		args,
 		"-smp", strconv.Itoa(cfg.CPUs), "-m", strconv.Itoa(cfg.Memory),

@@ -24,17 +24,6 @@ const (
 	TCG = "tcg" // by translation: everywhere, and ten times slower
 )
 
-func (a Accelerator) arguments() []string {
-	if a.Name == KVM {
-		return []string{"-accel", "kvm", "-cpu", "host"}
-	}
-	// Both halve the time to a login (docs/testing.md). A store into memory that held translated code is slow, one for
-	// each iteration of the instruction: without ERMS and FSRM the kernel clears pages by eight bytes at a time, not by
-	// one; and a small buffer is emptied now and then, so that pages which held the initrd's programs become fast again.
-	// AVX2 goes because QEMU 7.2 gets its gather instructions wrong: programs that draw by LLVM crash in them.
-	return []string{"-accel", "tcg,thread=multi,tb-size=128", "-cpu", "max,-erms,-fsrm,-avx2"}
-}
-
 // probeLimit is how long a kernel may take until it looks for its root. With a KVM that works it takes about a second.
 const probeLimit = 15 * time.Second
 
@@ -76,7 +65,7 @@ func bootKernel(ctx context.Context, kernel string, limit time.Duration) (why st
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	args := append([]string{"-no-user-config", "-nodefaults", "-machine", "q35"}, Accelerator{Name: KVM}.arguments()...)
+	args := append([]string{"-no-user-config", "-nodefaults", "-machine", "q35"}, Accelerator{Name: KVM}.arguments(1, "")...)
 	cmd := exec.Command(path, append(
 		args,
 		"-m", "512", "-display", "none", "-no-reboot", "-serial", "stdio",

@@ -13,7 +13,7 @@ func TestArgumentsOfTheBootTestsMachine(t *testing.T) {
 	// What nobody asked for leaves no trace: a boot test's machine is the same whatever scenarios can do.
 	args, err := arguments(Config{
 		Medium: "/m.iso", Firmware: BIOS, As: USB, Memory: 2048, CPUs: 2, Disk: "/job.iso", Accelerator: Accelerator{Name: TCG},
-	}, t.TempDir())
+	}, "10.0.2", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestArgumentsOfAScenariosMachine(t *testing.T) {
 		Restartable: true, VNC: "127.0.0.1:5907",
 		Disks: []Disk{{ID: "a", File: file, Size: 1 << 20, Bus: "usb"}, {ID: "b", File: "/m.iso", Bus: "nvme"}},
 	}
-	_, err := arguments(cfg, dir)
+	_, err := arguments(cfg, "10.0.2", dir)
 	if err == nil || !strings.Contains(err.Error(), "disk b: /m.iso doesn't exist") {
 		t.Fatalf("error %v", err)
 	}
@@ -48,7 +48,7 @@ func TestArgumentsOfAScenariosMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Disks = cfg.Disks[:1]
-	args, err := arguments(cfg, dir)
+	args, err := arguments(cfg, "10.0.2", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestArgumentsRefuseWhatMustNotBe(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			test.cfg.Firmware, test.cfg.As = BIOS, CD
-			_, err := arguments(test.cfg, t.TempDir())
+			_, err := arguments(test.cfg, "10.0.2", t.TempDir())
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}

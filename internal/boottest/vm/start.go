@@ -47,8 +47,12 @@ func Start(ctx context.Context, cfg Config) (*VM, error) {
 	if cfg.Memory == 0 {
 		cfg.Memory = DefaultMemory
 	}
+	version, err := Version(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if cfg.CPUs == 0 {
-		cfg.CPUs = DefaultCPUs
+		cfg.CPUs = cfg.Accelerator.CPUs(version)
 	}
 	if _, err := strokes(cfg.Keyboard); err != nil {
 		return nil, err
@@ -56,7 +60,7 @@ func Start(ctx context.Context, cfg Config) (*VM, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the machine's folder: %w", err)
 	}
-	v, err := launch(ctx, cfg, path)
+	v, err := launch(ctx, cfg, path, version)
 	if err != nil {
 		_ = os.RemoveAll(cfg.Dir)
 		return nil, fmt.Errorf("starting a virtual machine: %w", err)
@@ -64,8 +68,8 @@ func Start(ctx context.Context, cfg Config) (*VM, error) {
 	return v, nil
 }
 
-func launch(ctx context.Context, cfg Config, path string) (_ *VM, err error) {
-	args, err := arguments(cfg, cfg.Dir)
+func launch(ctx context.Context, cfg Config, path, version string) (_ *VM, err error) {
+	args, err := arguments(cfg, version, cfg.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -38,11 +38,8 @@ const (
 	USB Attachment = "usb" // as a USB stick on xHCI
 )
 
-// Defaults of a [Config].
-const (
-	DefaultMemory = 2048 // MiB
-	DefaultCPUs   = 2
-)
+// DefaultMemory is that of a [Config], in MiB.
+const DefaultMemory = 2048
 
 // A Config describes a machine.
 type Config struct {
@@ -50,7 +47,7 @@ type Config struct {
 	Firmware    Firmware
 	As          Attachment
 	Memory      int // MiB; 0 is DefaultMemory
-	CPUs        int // 0 is DefaultCPUs
+	CPUs        int // 0 is what [Accelerator.CPUs] says
 	Accelerator Accelerator
 	Disk        string   // path of a second disk (virtio, read-only, not booted from), or ""
 	OEMStrings  []string // SMBIOS type 11, in this order
