@@ -66,6 +66,7 @@ func parts(t *testing.T, folder string) Parts {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(look), 0o600)); err != nil {
 			t.Fatal(err)
 		}
+		output(t, exec.Command("chmod", "-R", "755", root)) // whatever the umask
 		output(t, exec.Command("env", "SOURCE_DATE_EPOCH=0", "mksquashfs", root, image, "-quiet", "-no-progress", "-all-root"))
 		text, err := os.ReadFile(image)
 		if err != nil {
