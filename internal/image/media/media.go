@@ -149,6 +149,9 @@ func stage(ctx context.Context, c Content, p Parts, scratch string) (string, err
 	if said, err := child.CombinedOutput(tar); err != nil {
 		return "", fmt.Errorf("unpacking GRUB: %w: %s", err, said)
 	}
+	if err := theme(ctx, p.Layers, scratch, filepath.Join(grub, "theme")); err != nil {
+		return "", err
+	}
 	described, err := json.MarshalIndent(describe(c, p), "", "  ")
 	if err != nil {
 		return "", err

@@ -57,12 +57,29 @@ func parts(t *testing.T, folder string) Parts {
 			t.Fatal(err)
 		}
 	}
+	layer := func(name, look string) File {
+		root, image := t.TempDir(), filepath.Join(t.TempDir(), "layer")
+		path := filepath.Join(root, themeFolder, "theme.txt")
+		if look == "" {
+			path = filepath.Join(root, "etc/issue")
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(look), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		output(t, exec.Command("chmod", "-R", "755", root)) // whatever the umask
+		output(t, exec.Command("env", "SOURCE_DATE_EPOCH=0", "mksquashfs", root, image, "-quiet", "-no-progress", "-all-root"))
+		text, err := os.ReadFile(image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file(name, text)
+	}
 	tarred := output(t, exec.Command("tar", "-C", grub, "-c", "."))
 	return Parts{
 		Layers: []Layer{
-			{Name: "10-base.squashfs", Key: "key of the base", File: file("aa", bytes.Repeat([]byte("base"), 5000))},
-			{Name: "30-configuration.squashfs", Key: "key of the configuration", File: file("bb", bytes.Repeat([]byte("conf"), 700))},
-			{Name: "40-respin.squashfs", Key: "key of the respin", File: file("0c", bytes.Repeat([]byte("ward"), 300))},
+			{Name: "10-base.squashfs", Key: "key of the base", File: layer("aa", "")},
+			{Name: "30-configuration.squashfs", Key: "key of the configuration", File: layer("bb", "the image's")},
+			{Name: "40-respin.squashfs", Key: "key of the respin", File: layer("0c", "the ward's")},
 		},
 		Kernel: file("dd", bytes.Repeat([]byte("kernel"), 1000)), Initrd: file("ee", bytes.Repeat([]byte("initrd"), 1000)),
 		Boot: map[string]File{
@@ -209,6 +226,9 @@ func TestWhatIsOnAMedium(t *testing.T) {
 	}
 	if read(t, filepath.Join(dir, "boot/grub/grub.cfg")) != Menu(content()) {
 		t.Error("grub.cfg isn't the menu")
+	}
+	if got := read(t, filepath.Join(dir, "boot/grub/theme/theme.txt")); got != "the ward's" {
+		t.Errorf("the menu's look is %q, and not the last layer's", got)
 	}
 
 	var m manifest.Manifest

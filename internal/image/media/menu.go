@@ -16,6 +16,9 @@ var entries = []struct{ id, title, arguments string }{
 //
 // A virtual machine whose last SMBIOS OEM string asks for it gets the kernel's console on its serial port too, so that
 // a test sees what happens before anything of ours runs. Nothing else can be asked for in this way.
+//
+// An image's own look (theme.txt) needs GRUB's graphics; with it, the kernel starts on the screen that GRUB has set up, so that
+// the boot splash follows without a black screen between.
 func Menu(c Content) string {
 	arguments := strings.Join(append([]string{"boot=live"}, c.KernelArguments...), " ")
 	var b strings.Builder
@@ -28,6 +31,12 @@ if loadfont unicode; then
 	insmod all_video
 	insmod gfxterm
 	terminal_output gfxterm
+	if [ -e /boot/grub/theme/theme.txt ]; then
+		insmod gfxmenu
+		insmod png
+		set theme=/boot/grub/theme/theme.txt
+		set gfxpayload=keep
+	fi
 fi
 set menu_color_normal=light-gray/black
 set menu_color_highlight=black/light-gray

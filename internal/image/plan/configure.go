@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"io/fs"
@@ -95,11 +96,16 @@ func initramfsAgain() []rootfs.Op {
 	}
 }
 
-// reachesInitramfs says whether one of the ops changes what an initrd is made of.
+// reachesInitramfs says whether one of the ops changes what an initrd is made of: a file in one of these folders, or a
+// script that names one.
 func reachesInitramfs(ops []rootfs.Op) bool {
 	return slices.ContainsFunc(ops, func(op rootfs.Op) bool {
+		var script []byte
+		if op.Kind == rootfs.Script {
+			script, _ = os.ReadFile(op.Source) // configure has just read it
+		}
 		for _, dir := range []string{"/etc/initramfs-tools/", "/usr/share/initramfs-tools/", "/etc/plymouth/", "/usr/share/plymouth/", "/etc/modprobe.d/", "/etc/default/keyboard"} {
-			if strings.HasPrefix(op.Path, dir) {
+			if strings.HasPrefix(op.Path, dir) || bytes.Contains(script, []byte(dir)) {
 				return true
 			}
 		}

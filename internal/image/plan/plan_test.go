@@ -379,6 +379,11 @@ func TestWhatARespinDoes(t *testing.T) {
 			[]string{"-- respins/ward/files/etc/motd --\nWelcome to the ward.\n", "-- respins/ward/scripts/50-cut --\n#!/bin/sh\ncut\n"},
 			product + "\nrespins/ward/scripts/50-cut",
 		},
+		"a script that reaches the initrd": {
+			[]string{"-- respins/ward/files/etc/motd --\nWelcome to the ward.\n", "-- respins/ward/scripts/50-draw --\n#!/bin/sh\ntouch /usr/share/plymouth/logo\n"},
+			product + "\nrespins/ward/scripts/50-draw" +
+				"\ncommand update-initramfs -c -k all\nexport /boot/vmlinuz-* kernel\nexport /boot/initrd.img-* initrd\nremove /boot/initrd.img-*",
+		},
 		"something that the initrd is made from": {
 			[]string{"respins/ward/files/etc/motd", "respins/ward/files/etc/modprobe.d/ward.conf"},
 			"dir /etc/modprobe.d\nwrite /etc/modprobe.d/ward.conf\n" + product +
