@@ -187,6 +187,10 @@ type Settings struct {
 	MenuTimeout Value[time.Duration] `json:"menu_timeout" jsonschema:"format=seconds,default=5s" jsonschema_description:"How long the boot menu waits."`
 	// Graphical says that the boot ends in graphics mode.
 	Graphical Value[bool] `json:"graphical" jsonschema:"default=false" jsonschema_description:"Whether the boot ends with a screen in graphics mode."`
+	Browser   Browser     `json:"browser" jsonschema_description:"What Firefox and Chromium are told alike."`
+	// WebApps are by id: a later one of the same id replaces the earlier.
+	WebApps []WebApp `json:"web_apps" jsonschema_description:"Pages that have a launcher and a window of their own. Each file adds to those before it."`
+	Kiosk   Kiosk    `json:"kiosk" jsonschema_description:"What a kiosk shows."`
 }
 
 // A User is the account that a live system starts with. It has no password: its password is locked.

@@ -22,6 +22,15 @@ func defaults() Settings {
 		},
 		KernelArguments: []Value[string]{},
 		MenuTimeout:     Value[time.Duration]{Value: 5 * time.Second},
+		Browser: Browser{
+			HomePage:  Value[string]{Value: "file:///usr/share/nhos/start/index.html"},
+			Bookmarks: []Link{}, Extensions: []Value[string]{},
+		},
+		WebApps: []WebApp{},
+		Kiosk: Kiosk{
+			URL:   Value[string]{Value: "file:///usr/share/nhos/kiosk/index.html"},
+			Allow: []Value[string]{}, Idle: Value[time.Duration]{Value: 2 * time.Minute},
+		},
 	}
 }
 
@@ -43,6 +52,9 @@ func (s *Settings) overlay(by Settings) {
 	later(&s.User.Autologin, by.User.Autologin)
 	later(&s.MenuTimeout, by.MenuTimeout)
 	later(&s.Graphical, by.Graphical)
+	s.Browser.overlay(by.Browser)
+	s.WebApps = replaceOrAdd(s.WebApps, by.WebApps, func(a WebApp) string { return a.ID.Value })
+	s.Kiosk.overlay(by.Kiosk)
 	for _, g := range by.User.Groups {
 		if !slices.ContainsFunc(s.User.Groups, func(have Value[string]) bool { return have.Value == g.Value }) {
 			s.User.Groups = append(s.User.Groups, g)

@@ -276,6 +276,8 @@ func TestDefaults(t *testing.T) {
 		"settings.hostname": s.Hostname.Value, "settings.user.name": s.User.Name.Value,
 		"settings.user.full_name": s.User.FullName.Value, "settings.user.autologin": fmt.Sprint(s.User.Autologin.Value),
 		"settings.menu_timeout": s.MenuTimeout.Value.String(), "settings.graphical": fmt.Sprint(s.Graphical.Value),
+		"settings.browser.home_page": s.Browser.HomePage.Value, "settings.browser.protection_lists": fmt.Sprint(s.Browser.ProtectionLists.Value),
+		"settings.kiosk.url": s.Kiosk.URL.Value, "settings.kiosk.idle": short(s.Kiosk.Idle.Value),
 		"compression": "fast", "checks.within": "0s",
 	}
 	text, err := Schema(KindImage)

@@ -158,6 +158,21 @@ func (p *page) settings(s Settings) {
 	p.title("  user")
 	p.block("    ", show("name", s.User.Name), show("full_name", s.User.FullName), show("autologin", s.User.Autologin))
 	p.list("    ", "groups", values(s.User.Groups)...)
+	p.title("  browser")
+	p.block("    ", show("home_page", s.Browser.HomePage), show("protection_lists", s.Browser.ProtectionLists))
+	var bookmarks, apps []entry
+	for _, l := range s.Browser.Bookmarks {
+		bookmarks = append(bookmarks, entry{"", scalar(l.Name.Value) + ": " + scalar(l.URL.Value), l.At})
+	}
+	for _, a := range s.WebApps {
+		apps = append(apps, entry{"", a.ID.Value + ": " + scalar(a.URL.Value) + " " + scalar(a.Name.Value), a.At})
+	}
+	p.list("    ", "bookmarks", bookmarks...)
+	p.list("    ", "extensions", values(s.Browser.Extensions)...)
+	p.list("  ", "web_apps", apps...)
+	p.title("  kiosk")
+	p.block("    ", show("url", s.Kiosk.URL), show("idle", s.Kiosk.Idle))
+	p.list("    ", "allow", values(s.Kiosk.Allow)...)
 }
 
 func shown(packages []Package) (entries []entry) {

@@ -36,7 +36,10 @@ const grub = `"'$;&|<>{}\x60\\`
 const (
 	control = `\x00-\x1f\x7f`
 	debName = `[a-z0-9][a-z0-9+.-]+` // Debian policy, 5.6.1
-	label   = `[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?`
+	// What may stand in an address unquoted in JSON, in a shell's double quotes and in a desktop file.
+	urlCharacters = `[A-Za-z0-9._~:/?#@!&()*+,;=%\[\]-]`
+
+	label = `[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?`
 )
 
 // syntaxes are named by the format= of the struct tags in keys.go.
@@ -70,6 +73,11 @@ var syntaxes = map[string]syntax{
 	"group":           {noun: "a group name", example: "lpadmin", pattern: re(`^[a-z_][a-z0-9_-]*$`), most: 32},                                                                                        // groupadd(8)
 	"full-name":       {noun: "a full name", example: "Live user", rule: `none of : , = " \`, pattern: re(`^[^` + control + `:,="\\]+$`), most: 100},                                                   // passwd(5)
 	"kernel-argument": {noun: "a kernel argument", example: "console=ttyS0", rule: "no spaces; " + menuRule, pattern: re(`^[A-Za-z0-9!%()*+,./:=?@\[\]^_~-]+$`), most: 500},
+
+	"title":       {noun: "a title", example: "Intranet", rule: "one line of at most 60 characters, without spaces at its ends", pattern: re(`^[^\s` + control + `]([^` + control + `]*[^\s` + control + `])?$`), most: 60},
+	"url":         {noun: "an address", example: "https://intranet.example.org/", rule: "an address that begins with https://, http:// or file:///, without spaces or quotes", pattern: re(`^(https?://[A-Za-z0-9\[]|file:///)` + urlCharacters + `*$`), most: 2000},
+	"url-pattern": {noun: "an address pattern", example: "https://www.example.org/leaflets/*", rule: "an address without spaces or quotes; a host alone stands for all of it", pattern: re(`^` + urlCharacters + `+$`), most: 2000},
+	"extension":   {noun: "an extension's id", example: "uBlock0@raymondhill.net", rule: "name@domain or {8-4-4-4-12 hexadecimal digits} for Firefox, 32 letters from a to p for Chromium", pattern: re(`^([a-p]{32}|\{[0-9a-fA-F-]{36}\}|[A-Za-z0-9._+-]*@[A-Za-z0-9._-]+)$`), most: 100},
 
 	"duration": {noun: "a duration", example: "30s", rule: durationRule, pattern: re(`^([0-9]{1,4}(h|ms|m|s))+$`), most: 20},
 	"seconds":  {noun: "a duration", example: "5s", rule: "whole minutes or seconds, for example 5s", pattern: re(`^([0-9]{1,4}(m|s))+$`), most: 20},

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/rootfs"
@@ -15,6 +17,30 @@ func setting[T any](name string, v definition.Value[T]) rootfs.Cause {
 	return rootfs.Cause{Name: name, Value: fmt.Sprint(v.Value), Origin: v.Origin.String()}
 }
 
+// yesOrNo is a setting that scripts see as yes or no.
+func yesOrNo(name string, v definition.Value[bool]) rootfs.Cause {
+	c := setting(name, v)
+	c.Value = map[bool]string{true: "yes", false: "no"}[v.Value]
+	return c
+}
+
+// listed is a list of words, with spaces between them.
+func listed(name string, values []definition.Value[string]) rootfs.Cause {
+	var words []string
+	for _, v := range values {
+		words = append(words, v.Value)
+	}
+	return rootfs.Cause{Name: name, Value: strings.Join(words, " "), Origin: lastOrigin(values, func(v definition.Value[string]) definition.Origin { return v.Origin })}
+}
+
+// lastOrigin is where the last entry of a list was stated: what a list that files add to follows from.
+func lastOrigin[T any](list []T, of func(T) definition.Origin) string {
+	if len(list) == 0 {
+		return definition.Origin{}.String()
+	}
+	return of(list[len(list)-1]).String()
+}
+
 // variables are the settings that scripts and checks may know of, by the names that they know them by.
 func variables(img *definition.Image) map[string]rootfs.Cause {
 	s := img.Settings
@@ -22,8 +48,10 @@ func variables(img *definition.Image) map[string]rootfs.Cause {
 	if n := len(s.User.Groups); n > 0 {
 		groups.Origin = s.User.Groups[n-1].Origin.String()
 	}
-	autologin := setting("user.autologin", s.User.Autologin)
-	autologin.Value = map[bool]string{true: "yes", false: "no"}[s.User.Autologin.Value]
+	var apps []string
+	for _, a := range s.WebApps {
+		apps = append(apps, a.Line())
+	}
 	return map[string]rootfs.Cause{
 		"NHOS_IMAGE":          {Name: "image", Value: img.Name},
 		"NHOS_RESPIN":         {Name: "respin", Value: img.Respin},
@@ -36,7 +64,16 @@ func variables(img *definition.Image) map[string]rootfs.Cause {
 		"NHOS_USER":           setting("user.name", s.User.Name),
 		"NHOS_USER_FULL_NAME": setting("user.full_name", s.User.FullName),
 		"NHOS_USER_GROUPS":    groups,
-		"NHOS_AUTOLOGIN":      autologin,
+		"NHOS_AUTOLOGIN":      yesOrNo("user.autologin", s.User.Autologin),
+
+		"NHOS_HOME_PAGE":        setting("browser.home_page", s.Browser.HomePage),
+		"NHOS_BOOKMARKS":        {Name: "browser.bookmarks", Value: s.Browser.BookmarksJSON(), Origin: lastOrigin(s.Browser.Bookmarks, func(l definition.Link) definition.Origin { return l.At })},
+		"NHOS_EXTENSIONS":       listed("browser.extensions", s.Browser.Extensions),
+		"NHOS_PROTECTION_LISTS": yesOrNo("browser.protection_lists", s.Browser.ProtectionLists),
+		"NHOS_WEB_APPS":         {Name: "web_apps", Value: strings.Join(apps, "\n"), Origin: lastOrigin(s.WebApps, func(a definition.WebApp) definition.Origin { return a.At })},
+		"NHOS_KIOSK_URL":        setting("kiosk.url", s.Kiosk.URL),
+		"NHOS_KIOSK_ALLOW":      listed("kiosk.allow", s.Kiosk.Allow),
+		"NHOS_KIOSK_IDLE":       {Name: "kiosk.idle", Value: strconv.Itoa(int(s.Kiosk.Idle.Value.Seconds())), Origin: s.Kiosk.Idle.Origin.String()},
 	}
 }
 
