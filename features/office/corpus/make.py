@@ -82,10 +82,10 @@ def docx(name, body, font):
 
 
 def letter():
-    """Two pages in Calibri and Cambria: its second page would begin elsewhere, and a third be needed, in a wider font."""
+    """Two full pages in Calibri and Cambria: in a wider font a third would be needed."""
     text = [paragraph("Bramble Ward, Larkfield Infirmary", "Cambria", 18, True),
             paragraph("Discharge letter (made up, for a test)", "Cambria", 13)]
-    for day in range(1, 8):
+    for day in range(1, 13):
         text.append(paragraph(f"Day {day}", "Cambria", 12, True))
         text.append(paragraph(
             "Ms Test Example was seen on the morning round. She was comfortable, had slept well and had eaten her breakfast. "
