@@ -98,6 +98,8 @@ func (f *flags) build(c *cobra.Command, id, lockFile string, s *store.Store, ans
 	if o.Out, err = f.outDir(id); err != nil {
 		return err
 	}
+	o.Standing = build.Look(c.Context(), o.Out)
+	defer o.Standing.Leave()
 	r := image.Request{Definitions: dir, ID: id, Mirror: f.mirror, LockFile: lockFile, Store: s, Progress: o.Progress, Answers: answers}
 	p, mirrors, err := image.Plan(c.Context(), r)
 	if err != nil {

@@ -19,17 +19,18 @@ import (
 func main() {
 	nhos := flag.String("nhos", "bin/nhos", "`program` to measure")
 	work := flag.String("work", "/var/tmp/nhos-bench", "`folder` for all that is built; it is kept, and used again")
+	alone := flag.Bool("alone", false, "measure nhos without its peer, to see what a change of ours did")
 	small := flag.Bool("small", false, "install two packages instead of a desktop, to try the benchmark itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *nhos, *work, *small); err != nil {
+	if err := run(ctx, *nhos, *work, *small, *alone); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, nhos, work string, small bool) error {
+func run(ctx context.Context, nhos, work string, small, alone bool) error {
 	packages := desktop
 	if small {
 		packages = desktop[:2]
@@ -45,12 +46,20 @@ func run(ctx context.Context, nhos, work string, small bool) error {
 	if err != nil {
 		return err
 	}
-	p, err := newPeer(ctx, filepath.Join(work, "live-build"), packages)
+	var t times
+	if err := o.measure(ctx, &t); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
 		return err
 	}
-	var t times
-	if err := o.measure(ctx, &t); err != nil {
+	if alone {
+		fmt.Println(string(text))
+		return nil
+	}
+	p, err := newPeer(ctx, filepath.Join(work, "live-build"), packages)
+	if err != nil {
 		return err
 	}
 	if err := p.prefill(filepath.Join(o.dir, "out/desk/desk.lock"), filepath.Join(o.dir, "store")); err != nil {
@@ -59,11 +68,10 @@ func run(ctx context.Context, nhos, work string, small bool) error {
 	if err := p.measure(ctx, &t); err != nil {
 		return err
 	}
-	fmt.Print(t.table())
-	text, err := json.MarshalIndent(t, "", "  ")
-	if err != nil {
+	if text, err = json.MarshalIndent(t, "", "  "); err != nil {
 		return err
 	}
+	fmt.Print(t.table())
 	return os.WriteFile(filepath.Join(work, "times.json"), append(text, '\n'), 0o644)
 }
 

@@ -29,7 +29,8 @@ type Options struct {
 	Mirrors  lock.Mirrors
 	Out      string // the folder of this image: the medium, its lock, its checksums, logs
 	Progress ui.Progress
-	Version  string // of this program
+	Version  string    // of this program
+	Standing *Standing // of Out, for who looked at it before there was a plan; nil is looked at by Run
 	// KeepFailed keeps a layer that couldn't be made for [Enter].
 	KeepFailed bool
 	// ScriptLimit is how long one script of a definition may run; 0 is [ScriptLimit].
@@ -58,7 +59,10 @@ type Result struct {
 // Run carries out p.
 func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 	b := newBuilder(p, o)
-	if r := current(p, o); r != nil {
+	if o.Standing == nil {
+		o.Standing = Look(ctx, o.Out)
+	}
+	if r := o.Standing.current(p, o); r != nil {
 		b.rememberAll()
 		return r, nil
 	}

@@ -428,12 +428,12 @@ func TestCurrent(t *testing.T) {
 	}
 	good := fmt.Sprintf(`{"id": "desk", "key": %q, "iso": %q, "lock": "desk.lock", "size": 3,
 		"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}`, b.plan.Medium.Key, b.plan.Medium.File)
-	if r := current(b.plan, b.Options); r != nil {
+	if r := Look(t.Context(), b.Out).current(b.plan, b.Options); r != nil {
 		t.Errorf("nothing is there, and current = %v", r)
 	}
 	note(good)
 	medium("abc")
-	if r := current(b.plan, b.Options); r != nil {
+	if r := Look(t.Context(), b.Out).current(b.plan, b.Options); r != nil {
 		t.Errorf("the lock isn't there, and current = %v", r)
 	}
 	for _, name := range []string{"desk.lock", "SHA256SUMS"} {
@@ -441,11 +441,11 @@ func TestCurrent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := current(b.plan, b.Options); r == nil || !r.Reused || r.Dir != b.Out || r.ISO != b.plan.Medium.File || r.Size != 3 {
+	if r := Look(t.Context(), b.Out).current(b.plan, b.Options); r == nil || !r.Reused || r.Dir != b.Out || r.ISO != b.plan.Medium.File || r.Size != 3 {
 		t.Errorf("the medium is there, and current = %+v", r)
 	}
 	medium("abd")
-	if r := current(b.plan, b.Options); r != nil {
+	if r := Look(t.Context(), b.Out).current(b.plan, b.Options); r != nil {
 		t.Errorf("the medium was changed, and current = %v", r)
 	}
 	if phases := recorder.Phases(); phases[len(phases)-1].Outcome != "was changed since it was written: made anew" {
@@ -453,11 +453,11 @@ func TestCurrent(t *testing.T) {
 	}
 	medium("abc")
 	note(strings.Replace(good, string(b.plan.Medium.Key), strings.Repeat("0", 64), 1))
-	if r := current(b.plan, b.Options); r != nil {
+	if r := Look(t.Context(), b.Out).current(b.plan, b.Options); r != nil {
 		t.Errorf("the medium is of another plan, and current = %v", r)
 	}
 	note("{")
-	if r := current(b.plan, b.Options); r != nil {
+	if r := Look(t.Context(), b.Out).current(b.plan, b.Options); r != nil {
 		t.Errorf("the note is cut short, and current = %v", r)
 	}
 }

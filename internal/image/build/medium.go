@@ -2,12 +2,9 @@ package build
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -85,7 +82,7 @@ func (b *builder) medium(ctx context.Context) (*Result, error) {
 	}
 	defer release()
 	if waited { // for another build, perhaps of the same
-		if r := current(b.plan, b.Options); r != nil {
+		if r := Look(ctx, b.Out).current(b.plan, b.Options); r != nil {
 			return r, nil
 		}
 	}
@@ -134,11 +131,12 @@ func (b *builder) writeMedium(ctx context.Context, dir string) (*Result, error) 
 			return fmt.Errorf("writing the medium: %w", err)
 		}
 		defer f.Close()
-		h := sha256.New()
-		if err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch, io.MultiWriter(f, h)); err != nil {
+		w := newDigesting(f)
+		defer w.close()
+		if err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch, w); err != nil {
 			return err
 		}
-		r.SHA256 = hex.EncodeToString(h.Sum(nil))
+		r.SHA256 = w.sum()
 		info, err := f.Stat()
 		if err == nil {
 			r.Size, err = info.Size(), f.Close()
@@ -215,28 +213,6 @@ func (b *builder) parts() (media.Parts, error) {
 	return p, problem
 }
 
-// current returns the medium that is there already, when it was made from the same plan and its bytes are whole.
-func current(p *plan.Plan, o Options) *Result {
-	r, err := Load(o.Out)
-	if err != nil || r.Key != p.Medium.Key {
-		return nil
-	}
-	phase := o.Progress.Begin("medium", 0)
-	got, err := digestFile(filepath.Join(o.Out, r.ISO))
-	for _, name := range []string{r.Lock, r.Inventory, r.SBOM, r.Provenance, signature.SumsFile} {
-		_, there := os.Stat(filepath.Join(o.Out, name))
-		err = errors.Join(err, there)
-	}
-	if err != nil || string(got.Digest) != r.SHA256 {
-		phase.Done("was changed since it was written: made anew")
-		return nil
-	}
-	phase.Add(r.Size)
-	phase.Done("reused: made from the same definition, lock and tools")
-	r.Reused = true
-	return r
-}
-
 // Load reads the note of the medium in dir.
 func Load(dir string) (*Result, error) {
 	text, err := os.ReadFile(filepath.Join(dir, resultFile))
@@ -248,13 +224,4 @@ func Load(dir string) (*Result, error) {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Join(dir, resultFile), err)
 	}
 	return r, nil
-}
-
-func digestFile(path string) (store.Blob, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return store.Blob{}, err
-	}
-	defer f.Close()
-	return store.Copy(io.Discard, f)
 }
