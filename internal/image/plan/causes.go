@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/rootfs"
@@ -37,7 +38,18 @@ func variables(img *definition.Image) map[string]rootfs.Cause {
 		"NHOS_USER_FULL_NAME": setting("user.full_name", s.User.FullName),
 		"NHOS_USER_GROUPS":    groups,
 		"NHOS_AUTOLOGIN":      autologin,
+		"NHOS_PACKAGE_SOURCE": packageSource(img),
 	}
+}
+
+// packageSource is where the running system may take packages from: what the definition names. Where the building machine
+// takes them from ("auto", a folder) is its own affair, and an empty value; so is an address with a password in it.
+func packageSource(img *definition.Image) rootfs.Cause {
+	mirror := setting("mirror", img.Base.Mirror)
+	if !strings.HasPrefix(mirror.Value, "http") || strings.Contains(mirror.Value, "@") {
+		mirror.Value = ""
+	}
+	return mirror
 }
 
 // account are the settings that the default user is made by.
