@@ -38,9 +38,13 @@ func variables(img *definition.Image) map[string]rootfs.Cause {
 		"NHOS_USER_FULL_NAME": setting("user.full_name", s.User.FullName),
 		"NHOS_USER_GROUPS":    groups,
 		"NHOS_AUTOLOGIN":      autologin,
-		"NHOS_PACKAGE_SOURCE": packageSource(img),
+		sourceVariable:        packageSource(img),
 	}
 }
+
+// sourceVariable is a variable for scripts alone: told to a medium's checks, it would make another medium of the same
+// packages from another mirror.
+const sourceVariable = "NHOS_PACKAGE_SOURCE"
 
 // packageSource is where the running system may take packages from: what the definition names. Where the building machine
 // takes them from ("auto", a folder) is its own affair, and an empty value; so is an address with a password in it.
