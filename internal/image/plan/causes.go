@@ -74,7 +74,22 @@ func variables(img *definition.Image) map[string]rootfs.Cause {
 		"NHOS_KIOSK_URL":        setting("kiosk.url", s.Kiosk.URL),
 		"NHOS_KIOSK_ALLOW":      listed("kiosk.allow", s.Kiosk.Allow),
 		"NHOS_KIOSK_IDLE":       {Name: "kiosk.idle", Value: strconv.Itoa(int(s.Kiosk.Idle.Value.Seconds())), Origin: s.Kiosk.Idle.Origin.String()},
+		sourceVariable:          packageSource(img),
 	}
+}
+
+// sourceVariable is a variable for scripts alone: told to a medium's checks, it would make another medium of the same
+// packages from another mirror.
+const sourceVariable = "NHOS_PACKAGE_SOURCE"
+
+// packageSource is where the running system may take packages from: what the definition names. Where the building machine
+// takes them from ("auto", a folder) is its own affair, and an empty value; so is an address with a password in it.
+func packageSource(img *definition.Image) rootfs.Cause {
+	mirror := setting("mirror", img.Base.Mirror)
+	if !strings.HasPrefix(mirror.Value, "http") || strings.Contains(mirror.Value, "@") {
+		mirror.Value = ""
+	}
+	return mirror
 }
 
 // account are the settings that the default user is made by.

@@ -228,6 +228,7 @@ func (p *Plan) medium(img *definition.Image, tools map[string]string, s *store.S
 		Distribution: img.Base.Distribution, Suite: img.Base.Suite, Architecture: img.Base.Architecture,
 		MenuTimeout: img.Settings.MenuTimeout.Value, Environment: environment(img),
 	}
+	delete(c.Environment, sourceVariable)
 	for _, a := range img.Settings.KernelArguments {
 		c.KernelArguments = append(c.KernelArguments, a.Value)
 	}
