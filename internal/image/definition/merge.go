@@ -21,6 +21,7 @@ func defaults() Settings {
 			Name: Value[string]{Value: "user"}, FullName: Value[string]{Value: "Live user"}, Groups: []Value[string]{},
 		},
 		KernelArguments: []Value[string]{},
+		Destinations:    []Value[string]{},
 		MenuTimeout:     Value[time.Duration]{Value: 5 * time.Second},
 	}
 }
@@ -43,13 +44,19 @@ func (s *Settings) overlay(by Settings) {
 	later(&s.User.Autologin, by.User.Autologin)
 	later(&s.MenuTimeout, by.MenuTimeout)
 	later(&s.Graphical, by.Graphical)
-	for _, g := range by.User.Groups {
-		if !slices.ContainsFunc(s.User.Groups, func(have Value[string]) bool { return have.Value == g.Value }) {
-			s.User.Groups = append(s.User.Groups, g)
-		}
-	}
+	addOnce(&s.User.Groups, by.User.Groups)
+	addOnce(&s.Destinations, by.Destinations)
 	// Kernel arguments may repeat: with many of them the last one counts, others count each time (console=).
 	s.KernelArguments = append(s.KernelArguments, by.KernelArguments...)
+}
+
+// addOnce adds the values that aren't there.
+func addOnce(values *[]Value[string], by []Value[string]) {
+	for _, v := range by {
+		if !slices.ContainsFunc(*values, func(have Value[string]) bool { return have.Value == v.Value }) {
+			*values = append(*values, v)
+		}
+	}
 }
 
 // merge makes the image of what was read.
