@@ -2,6 +2,7 @@ package vm
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -51,8 +52,8 @@ func TestFramesAreSeenBeforeTheyAreLost(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- c.carry(bytes.NewReader(in), io.Discard, true) }()
 	c.set(0, 0)
-	if <-done; seen != 5 {
-		t.Errorf("%d frames were seen", seen)
+	if err := <-done; seen != 5 || !errors.Is(err, io.EOF) {
+		t.Errorf("%d frames were seen, error %v", seen, err)
 	}
 }
 
