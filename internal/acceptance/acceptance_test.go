@@ -40,6 +40,7 @@ func TestDesktop(t *testing.T) {
 	n := shipped(t)
 	n.build("desktop")
 	n.green("desktop", "secureboot", "usb", "--memory", "4096")
+	n.play("desktop", "quiet")
 }
 
 // TestDesktopRepeats builds images/desktop twice, as TestMiniRepeats does.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nhos.org/nhos/internal/boottest/report"
 	"nhos.org/nhos/internal/boottest/scenario"
 )
 
@@ -63,6 +64,32 @@ func TestPowerCut(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "reused, passed on ") {
 		t.Errorf("exit code %d:\n%s", code, all)
 	}
+}
+
+// TestQuiet listens to what images/mini says on a network, and to an image that tells somebody about the computer.
+func TestQuiet(t *testing.T) {
+	t.Run("mini", func(t *testing.T) {
+		n := shipped(t)
+		n.build("mini")
+		n.play("mini", "quiet-boot")
+	})
+	t.Run("phones-home", func(t *testing.T) {
+		n := provoked(t)
+		n.build("phones-home")
+		_, all, code := n.call("test", "phones-home", "--scenario", "../../scenarios/quiet-boot.yaml")
+		if code != 3 {
+			t.Errorf("exit code %d:\n%s", code, all)
+		}
+		runs, err := report.Load(filepath.Join(n.out, "phones-home", "boots"))
+		if err != nil || len(runs) != 1 {
+			t.Fatalf("%d results, %v", len(runs), err)
+		}
+		for _, words := range []string{"dns telemetry.example.org", "http telemetry.example.org"} {
+			if reasons := strings.Join(runs[0].Result.Reasons, "\n"); !strings.Contains(reasons, words) {
+				t.Errorf("%q is not among the reasons: %s", words, reasons)
+			}
+		}
+	})
 }
 
 // TestRespin builds a respin after its image: one thin layer, its own name on the menu, a package more and one less.

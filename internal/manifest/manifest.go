@@ -27,6 +27,8 @@ type Manifest struct {
 	// Environment is what every check's command finds in its environment: the settings of the definition as
 	// NHOS_PRODUCT, NHOS_HOSTNAME and so on (docs/features.md lists them).
 	Environment map[string]string `json:"environment"`
+	// Destinations are all that the image may talk to by itself, each as [ParseDestination] reads it.
+	Destinations []string `json:"destinations,omitempty"`
 }
 
 // A Layer is one squashfs of the medium, in the order from the bottom to the top.

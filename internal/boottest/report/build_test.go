@@ -86,6 +86,9 @@ func TestPageOfAScript(t *testing.T) {
 		`1 min 43 s Failed wait for text "Printed" line 7, took 1 min 00 s the last text that was read: no printer found ` +
 			`1 min 43 s wait for text "Printed" Close`,
 	}, texts(steps))
+	rows := page.all("table", "destinations")[0].all("tr")
+	same(t, "destination", []string{"telemetry.example.org", "10.0.2.3:53", "1 min 01 s", "2", "166 B", "not named"}, texts(rows[1].all("td")))
+	same(t, "destination", []string{"", "255.255.255.255:67", "12.0 s", "2", "684 B", "dhcp"}, texts(rows[2].all("td")))
 	if n := len(steps[2].all("img")); n != 1 {
 		t.Errorf("the failed step has %d pictures", n)
 	}

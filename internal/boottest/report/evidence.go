@@ -56,6 +56,7 @@ func (l linker) run(r Run) []link {
 	var all []link
 	all = append(all, l.file(r.Dir, cmp.Or(r.Result.SerialLog, "serial.log"), "serial port")...)
 	all = append(all, l.file(r.Dir, r.Result.Journal, "journal of the guest")...)
+	all = append(all, l.file(r.Dir, r.Result.Traffic, "every frame of the guest’s network, for Wireshark")...)
 	all = append(all, l.file(r.Dir, "qemu.txt", "QEMU’s command line, to repeat the boot by hand")...)
 	return append(all, l.file(r.Dir, ResultName, "all that the boot showed, for programs")...)
 }

@@ -14,6 +14,7 @@ import (
 
 	"nhos.org/nhos/internal/boottest/report"
 	"nhos.org/nhos/internal/boottest/scenario"
+	"nhos.org/nhos/internal/boottest/traffic"
 	"nhos.org/nhos/internal/inventory"
 	"nhos.org/nhos/internal/manifest"
 	"nhos.org/nhos/internal/ui"
@@ -171,6 +172,12 @@ func scripted(t *testing.T, dir string) report.Run {
 			Line: 7, What: `wait for text "Printed"`, At: 103 * time.Second, Duration: time.Minute,
 			Output: "the last text that was read:\nno printer found", Picture: "04.png",
 		},
+	}
+	r.Traffic = "network.pcap"
+	write(t, filepath.Join(run.Dir, r.Traffic), "frames")
+	r.Destinations = []traffic.Destination{
+		{Protocol: "dns", Name: "telemetry.example.org", Address: "10.0.2.3", Port: 53, First: 61 * time.Second, Packets: 2, Bytes: 166},
+		{Protocol: "dhcp", Address: "255.255.255.255", Port: 67, First: 12 * time.Second, Packets: 2, Bytes: 684, NamedBy: "dhcp"},
 	}
 	return run
 }

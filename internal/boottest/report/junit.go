@@ -54,7 +54,7 @@ type (
 )
 
 // junit returns a suite for each run: the boot itself is its first case, then there is one for each step of its script
-// and for each check. A check that the run didn't get to is skipped, and so is a step that the guest can't be asked.
+// for each check, and for each destination on a network that was recorded. A check that the run didn't get to is skipped, and so is a step that the guest can't be asked.
 func junit(runs []Run) ([]byte, error) {
 	all := junitSuites{Name: title(runs)}
 	var lasted time.Duration
@@ -107,6 +107,9 @@ func junitRun(run Run) junitSuite {
 	}
 	for _, c := range unknown(r) {
 		suite.Cases = append(suite.Cases, junitCheck(suite.Name, scenario.Check{Check: c}))
+	}
+	for _, d := range r.Destinations {
+		suite.Cases = append(suite.Cases, junitDestination(suite.Name, r, d))
 	}
 	suite.Tests = len(suite.Cases)
 	for _, c := range suite.Cases {

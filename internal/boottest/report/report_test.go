@@ -193,11 +193,26 @@ func TestJUnitTellsTheBootFromItsChecks(t *testing.T) {
 // A step is a case like a check; one that the guest can't be asked is skipped.
 func TestJUnitCountsSteps(t *testing.T) {
 	suite := counted(t, scripted(t, t.TempDir())).Suites[0]
-	if want := (counts{9, 1, 1}); suite.counts != want {
+	if want := (counts{11, 1, 1}); suite.counts != want {
 		t.Errorf("counts are %+v, want %+v", suite.counts, want)
 	}
 	if c := suite.Cases[3]; c.Failure == nil || c.Name != `line 7: wait for text "Printed"` || !strings.HasSuffix(c.Failure.Text, "no printer found") {
 		t.Errorf("the failed step is %+v", c)
+	}
+}
+
+// A destination that the definition doesn't name fails where the script wants them named, and else is only told.
+func TestJUnitTellsDestinations(t *testing.T) {
+	run := scripted(t, t.TempDir())
+	const unnamed = "talks to dns telemetry.example.org (10.0.2.3:53)"
+	before := counted(t, run).Suites[0].Cases
+	run.Result.Steps[0].What = scenario.ExpectNamed
+	after := counted(t, run).Suites[0].Cases
+	for i, want := range []bool{true, false} {
+		n := len(after) - 2 + i
+		if before[n].Failure != nil || (after[n].Failure != nil) != want || (after[n].Name == unnamed) != want {
+			t.Errorf("%+v, then %+v", before[n], after[n])
+		}
 	}
 }
 

@@ -22,6 +22,8 @@ type section struct {
 	Missing           []string // names of pictures that can't be read
 	Script            string
 	Steps             []step
+	Recorded          bool // its network was
+	Destinations      []destination
 	Groups            []group
 	Logs              []excerpt
 	Evidence          []link
@@ -59,6 +61,7 @@ func newSection(run Run, id string, links linker) section {
 	}
 	s.film(run)
 	s.Steps = steps(run, id)
+	s.Recorded, s.Destinations = r.Traffic != "", destinations(r)
 	s.logs(run)
 	return s
 }

@@ -20,7 +20,7 @@ import (
 const serialConsole = "nhos:console=ttyS0"
 
 // boot lets the medium boot until all is seen, and leaves no machine behind. A script is played on it if there is one.
-func boot(ctx context.Context, o Options, m *manifest.Manifest, entry int, a vm.Accelerator, l limits) (*observer, error) {
+func boot(ctx context.Context, o Options, m *manifest.Manifest, entry int, a vm.Accelerator, l limits) (_ *observer, err error) {
 	disk := filepath.Join(o.Dir, jobDisk)
 	if err := writeJobDisk(ctx, o, m, l, disk); err != nil {
 		return nil, err
@@ -44,6 +44,13 @@ func boot(ctx context.Context, o Options, m *manifest.Manifest, entry int, a vm.
 		config:   cfg,
 		seen:     make(chan sight, 256),
 		playing:  playing{calls: make(chan func()), muted: make(chan struct{})},
+	}
+	if cfg.Network == vm.PretendNetwork {
+		if obs.recording, err = record(o.Dir, m); err != nil {
+			return nil, err
+		}
+		obs.config.Frame = obs.recording.add
+		defer func() { err = errors.Join(err, obs.recording.close()) }()
 	}
 	defer func() {
 		cancel()
@@ -83,6 +90,9 @@ func machineOf(o Options, m *manifest.Manifest, a vm.Accelerator, disk string) (
 	}
 	if o.Script.Machine.Network != "" {
 		cfg.Network = vm.UserNetwork
+	}
+	if o.Script.Machine.Network == script.NetworkRecorded {
+		cfg.Network = vm.PretendNetwork
 	}
 	if m != nil && m.Environment["NHOS_KEYBOARD"] == string(vm.GB) {
 		cfg.Keyboard = vm.GB

@@ -36,6 +36,8 @@ type observer struct {
 	guest   *guest.Conversation // of a script
 	seen    chan sight
 
+	recording *recording // nil unless the network is recorded
+
 	told    int  // events of the watch that the progress has had
 	isRead  bool // the text of the present screen is known
 	pressed bool

@@ -95,6 +95,7 @@ const (
 	serialFile  = "serial.log"
 	journalFile = "journal.log"
 	commandFile = "qemu.txt" // QEMU's command line
+	trafficFile = "network.pcap"
 	machineDir  = "machine"
 	jobDir      = "job"
 	jobDisk     = "job.iso"

@@ -27,11 +27,17 @@ type playing struct {
 	steps    []Step // of the player's goroutine, until played is closed
 }
 
+// ExpectNamed is the step that wants the guest to have talked to nothing but what its definition names.
+const ExpectNamed = "expect only named destinations"
+
 // play starts to play the script. When something fails or at its end, a person is asked what to do next, if there is
 // one to be asked.
 func (o *observer) play(ctx context.Context, opts Options, a vm.Accelerator) {
 	o.context, o.played, o.isMute = ctx, make(chan struct{}), sync.OnceFunc(func() { close(o.muted) })
 	o.network = network{state: opts.Script.Machine.Network}
+	if o.network.state == script.NetworkRecorded {
+		o.network.state = script.NetworkOn
+	}
 	if o.network.state == script.NetworkSlow {
 		o.network.rate, o.network.delay = script.SlowRate, script.SlowDelay
 	}

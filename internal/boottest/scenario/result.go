@@ -3,6 +3,7 @@ package scenario
 import (
 	"time"
 
+	"nhos.org/nhos/internal/boottest/traffic"
 	"nhos.org/nhos/internal/manifest"
 )
 
@@ -52,6 +53,10 @@ type Result struct {
 	Checks   []Check   `json:"checks"`
 	// Steps are what a scenario's script did, in order.
 	Steps []Step `json:"steps,omitempty"`
+	// Destinations are all that the guest talked to on a network that was recorded, those first that the definition
+	// doesn't name.
+	Destinations []traffic.Destination `json:"destinations,omitempty"`
+	Traffic      string                `json:"traffic,omitempty"` // every frame of it, as a capture file
 
 	SerialLog string `json:"serial_log"`        // everything that the guest wrote to its serial port
 	Journal   string `json:"journal,omitempty"` // the guest's journal of this boot

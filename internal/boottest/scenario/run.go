@@ -91,6 +91,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	r.Duration = time.Since(r.Started)
 	r.Steps = seen.steps
+	if seen.recording != nil {
+		r.Destinations, r.Traffic = seen.recording.destinations(), trafficFile
+	}
 	if err := r.conclude(ctx, o, seen.watch, seen.album); err != nil {
 		phase.Fail(err)
 		return Result{}, err

@@ -104,6 +104,9 @@ func checkFolder(t *testing.T, dir string, r Result) {
 		t.Error(diff)
 	}
 	want := []string{commandFile, resultFile, serialFile}
+	if r.Traffic != "" {
+		want = append(want, r.Traffic)
+	}
 	for _, p := range r.Pictures {
 		want = append(want, p.File)
 	}

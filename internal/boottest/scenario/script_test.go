@@ -13,15 +13,21 @@ import (
 
 	"nhos.org/nhos/internal/boottest/script"
 	"nhos.org/nhos/internal/boottest/vm/vmtest"
+	"nhos.org/nhos/internal/manifest"
 )
 
 // scripted is the options for a foreign medium with a script.
 func scripted(t *testing.T, medium, steps string) Options {
 	t.Helper()
+	return scriptedOn(t, medium, "off", steps)
+}
+
+func scriptedOn(t *testing.T, medium, network, steps string) Options {
+	t.Helper()
 	o := options(t, medium)
 	o.limits.total, o.limits.boot = 0, time.Minute
 	path := filepath.Join(t.TempDir(), "a-script.yaml")
-	if err := os.WriteFile(path, []byte("about: a test\nmachine: {disk: 1M, network: off}\nsteps:\n"+steps), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte("about: a test\nmachine: {disk: 1M, network: "+network+"}\nsteps:\n"+steps), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	s, err := script.Read(path)
@@ -298,3 +304,62 @@ type notes struct {
 }
 
 func (n *notes) Note(s string) { n.said = append(n.said, s) }
+
+// TestRecordedNetwork listens to a guest that says nothing, on a machine whose firmware says nothing either.
+func TestRecordedNetwork(t *testing.T) {
+	o := scriptedOn(t, vmtest.Medium(t, vmtest.Print("Welcome", nil), nil), "recorded", `  - wait for text: Welcome
+  - network: off
+  - network: on
+  - listen: 1s
+  - expect only named destinations
+`)
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != Passed || len(r.Steps) != 5 || len(r.Destinations) != 0 || r.Steps[3].Duration < time.Second {
+		t.Errorf("%s: %q, %+v, %+v", r.Verdict, r.Reasons, r.Steps, r.Destinations)
+	}
+	const header = 24 // of a capture file
+	if info, err := os.Stat(filepath.Join(o.Dir, r.Traffic)); err != nil || info.Size() != header {
+		t.Errorf("%v, %v", info, err)
+	}
+	args, err := os.ReadFile(filepath.Join(o.Dir, commandFile))
+	if err != nil || bytes.Contains(args, []byte("user,id=")) || !bytes.Contains(args, []byte("virtio-net-pci,id=nhos-card")) {
+		t.Errorf("%v: %s", err, args)
+	}
+	checkFolder(t, o.Dir, r)
+}
+
+func TestRecordingJudgesByTheManifest(t *testing.T) {
+	dir := t.TempDir()
+	arp := append(make([]byte, 12), append([]byte{8, 6}, make([]byte, 28)...)...)
+	for _, test := range []struct {
+		m     *manifest.Manifest
+		named bool
+	}{{nil, false}, {&manifest.Manifest{}, false}, {&manifest.Manifest{Destinations: []string{"arp"}}, true}} {
+		r, err := record(dir, test.m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.add(true, arp)
+		r.add(false, arp)
+		all, err := stage{&observer{recording: r}}.Destinations(t.Context())
+		if err != nil || len(all) != 1 || all[0].Named != test.named || all[0].What != "arp 0.0.0.0" {
+			t.Errorf("%+v, error %v", all, err)
+		}
+		if err := r.close(); err != nil {
+			t.Error(err)
+		}
+		const header, frame = 24, 16 + 42
+		if info, err := os.Stat(filepath.Join(dir, trafficFile)); err != nil || info.Size() != header+2*frame {
+			t.Errorf("%v, %v", info, err)
+		}
+	}
+	if _, err := (stage{&observer{}}).Destinations(t.Context()); err == nil {
+		t.Error("nothing is recorded, and there are destinations")
+	}
+	if _, err := record(dir, &manifest.Manifest{Destinations: []string{"gopher"}}); err == nil {
+		t.Error("a manifest that can't be read is taken")
+	}
+}

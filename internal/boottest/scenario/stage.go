@@ -190,6 +190,17 @@ func (s stage) SetNetwork(ctx context.Context, n script.Network, rate int64, del
 	return s.on(func(m *vm.VM) error { return s.o.network.set(ctx, m) })
 }
 
+func (s stage) Destinations(context.Context) ([]script.Destination, error) {
+	if s.o.recording == nil {
+		return nil, errors.New("nothing is recorded on this machine's network")
+	}
+	var all []script.Destination
+	for _, d := range s.o.recording.destinations() {
+		all = append(all, script.Destination{What: d.String(), Named: d.Named()})
+	}
+	return all, nil
+}
+
 func (s stage) Power(ctx context.Context, verb string) error {
 	if verb == "power on" {
 		if s.o.machine != nil {

@@ -115,6 +115,9 @@ func (r Result) whole(dir string) bool {
 	if r.Journal != "" {
 		files = append(files, r.Journal)
 	}
+	if r.Traffic != "" {
+		files = append(files, r.Traffic)
+	}
 	for _, p := range r.Pictures {
 		files = append(files, p.File)
 	}

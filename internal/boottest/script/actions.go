@@ -123,6 +123,35 @@ func network(ctx context.Context, p *Player, s Step) (string, error) {
 	return "", p.Stage.SetNetwork(ctx, Network(s.Value), rate, delay)
 }
 
+func listen(ctx context.Context, _ *Player, s Step) (string, error) {
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-time.After(s.Still):
+		return "", nil
+	}
+}
+
+func expectNamed(ctx context.Context, p *Player, _ Step) (string, error) {
+	all, err := p.Stage.Destinations(ctx)
+	if err != nil {
+		return "", err
+	}
+	var named, unnamed []string
+	for _, d := range all {
+		if d.Named {
+			named = append(named, d.What)
+		} else {
+			unnamed = append(unnamed, d.What)
+		}
+	}
+	said := "named: " + cmp.Or(strings.Join(named, ", "), "none")
+	if len(unnamed) > 0 {
+		return said, fmt.Errorf("the definition doesn't name %s", strings.Join(unnamed, ", "))
+	}
+	return said, nil
+}
+
 func power(ctx context.Context, p *Player, s Step) (string, error) {
 	return "", p.Stage.Power(ctx, s.Verb)
 }

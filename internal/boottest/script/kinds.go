@@ -46,6 +46,7 @@ var (
 	deviceName   = kind{noun: nameKind.noun, example: "stick", rule: nameKind.rule, pattern: nameKind.pattern, decode: into(func(s *Step) *string { return &s.Name })}
 	deviceKind   = kind{noun: "a device", example: "usb stick", words: []string{"usb stick", "usb tablet", "usb keyboard", "network card", "disk"}, decode: valueOf}
 	networkKind  = kind{noun: "a state of the network", example: "slow", words: []string{"off", "on", "slow"}, decode: valueOf}
+	lineKind     = kind{noun: networkKind.noun, example: "on", words: []string{"off", "on", "slow", "recorded"}, decode: valueOf}
 	fileKind     = kind{noun: "a file", example: "picture.png", rule: "a path, from the scenario's folder", pattern: re(`^[^` + control + `]+$`), quoted: true, decode: fileOf}
 	contentKind  = kind{noun: fileKind.noun, example: "stick.img", rule: fileKind.rule, pattern: fileKind.pattern, decode: fileOf}
 	portKind     = kind{noun: "a TCP port", example: "22", rule: "a number from 1 to 65535", decode: portOf}

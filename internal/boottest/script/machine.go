@@ -47,7 +47,7 @@ func (r *reader) machine(n ast.Node, m *Machine) {
 		case "medium":
 			m.Medium = choose(mediumKind)
 		case "network":
-			m.Network = Network(choose(networkKind))
+			m.Network = Network(choose(lineKind))
 		case "memory":
 			m.Memory = count(memoryKind, 64, maxMemory)
 		case "cpus":
@@ -123,6 +123,10 @@ func (r *reader) follow(s *Script) {
 			}
 			if step.Value != string(NetworkSlow) && (step.Rate != 0 || step.Delay != 0) {
 				fault(step, "network: slow takes them", "rate and delay are for a slow network")
+			}
+		case "listen", "expect only named destinations":
+			if s.Machine.Network != NetworkRecorded {
+				fault(step, "machine: {network: recorded} gives it one that is", "the machine has no network that is recorded")
 			}
 		}
 	}

@@ -27,6 +27,8 @@ type fake struct {
 	once    bool              // the last doesn't
 	serial  string
 	told    []string
+
+	destinations []Destination
 }
 
 func (f *fake) tell(format string, args ...any) error {
@@ -110,6 +112,10 @@ func (f *fake) SetNetwork(_ context.Context, n Network, rate int64, delay time.D
 }
 
 // picture is a screen with a white bar over so many of 100 rows.
+func (f *fake) Destinations(context.Context) ([]Destination, error) {
+	return f.destinations, nil
+}
+
 func picture(t *testing.T, rows int) []byte {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, 100, 100))
@@ -219,6 +225,26 @@ func TestDoJudges(t *testing.T) {
 		if o.Passed != (test.failed == "") || !strings.HasPrefix(o.Output, test.failed) || test.failed != "" && !o.Failed() {
 			t.Errorf("%s: %+v", test.line, o)
 		}
+	}
+	for _, test := range []struct {
+		destinations []Destination
+		failed, said string
+	}{
+		{nil, "", "named: none"},
+		{[]Destination{{"arp 10.0.2.2", true}, {"dhcp", true}}, "", "named: arp 10.0.2.2, dhcp"},
+		{
+			[]Destination{{"dns spy.example.org (10.0.2.3:53)", false}, {"tcp 1.2.3.4:5", false}, {"dhcp", true}},
+			"the definition doesn't name dns spy.example.org (10.0.2.3:53), tcp 1.2.3.4:5", "named: dhcp",
+		},
+	} {
+		f.destinations = test.destinations
+		o := do(t, player(f), "expect only named destinations")
+		if o.Passed != (test.failed == "") || o.Output != joined(test.said, test.failed) && !o.Passed || o.Passed && o.Output != test.said {
+			t.Errorf("%+v", o)
+		}
+	}
+	if o := do(t, player(f), "listen: 5ms"); !o.Passed {
+		t.Errorf("%+v", o)
 	}
 	if o := do(t, player(f), "screenshot: end"); o.Picture != "end.png" || !o.Passed {
 		t.Errorf("%+v", o)

@@ -33,7 +33,7 @@ func told(err error) string {
 
 // everyVerb is one step of each verb; with it a machine is switched off and on so that each can be done.
 const everyVerb = `about: Every verb
-machine: {firmware: bios, medium: cd, memory: 512, cpus: 1, disk: [1G, 64M], network: off}
+machine: {firmware: bios, medium: cd, memory: 512, cpus: 1, disk: [1G, 64M], network: recorded}
 steps:
   - wait for boot
   - wait for unit: ssh.service
@@ -72,6 +72,8 @@ func TestReadTakesEveryVerb(t *testing.T) {
   - network: slow
     rate: 64K
     delay: 200ms
+  - listen: 20s
+  - expect only named destinations
   - run: |
       echo one
       exit 1
@@ -94,7 +96,7 @@ func TestReadTakesEveryVerb(t *testing.T) {
 	if err != nil {
 		t.Fatal(told(err))
 	}
-	want := Machine{"bios", "cd", 512, 1, []int64{1 << 30, 64 << 20}, NetworkOff}
+	want := Machine{"bios", "cd", 512, 1, []int64{1 << 30, 64 << 20}, NetworkRecorded}
 	if diff := cmp.Diff(want, s.Machine); diff != "" {
 		t.Error(diff)
 	}
@@ -169,6 +171,8 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"off", head + "  - power cut\n  - restart", "x.yaml:4:1: the machine is off since line 3\n  hint: power on comes first\n"},
 		{"on", head + "  - power on", "x.yaml:3:1: the machine is on\n  hint: power off, power cut or power button comes first\n"},
 		{"network", head + "  - network: slow", "x.yaml:3:1: the machine has no network card\n  hint: machine: {network: off} gives it one, with its cable pulled\n"},
+		{"listening to nothing", "machine: {network: on}\n" + head + "  - listen: 5m", "x.yaml:4:1: the machine has no network that is recorded\n  hint: machine: {network: recorded} gives it one that is\n"},
+		{"recorded later", "machine: {network: on}\n" + head + "  - network: recorded", "x.yaml:4:14: \"recorded\" is not a state of the network\n  hint: the values are off, on, slow\n"},
 		{"slow what", "machine: {network: on}\n" + head + "  - network: off\n    rate: 1K", "x.yaml:4:1: rate and delay are for a slow network\n  hint: network: slow takes them\n"},
 		{"machine", "machine: {memory: 4G, disc: 8G, firmware: uefy}\n" + head + "  - reset", "x.yaml:1:19: \"4G\" is not an amount of memory\n  hint: MiB, a number from 64 to 1048576\nx.yaml:1:23: unknown key \"disc\"\n  hint: did you mean \"disk\"?\nx.yaml:1:43: \"uefy\" is not a firmware\n  hint: did you mean \"uefi\"?\n"},
 		{"no steps", "about: x", "x.yaml:1:1: key \"steps\" is missing\n  hint: docs/scenarios.md has an example\n"},

@@ -16,7 +16,7 @@
 // is the machine under test, or in tests a machine of words. The verbs stand in one table (verbs.go): the reader, the
 // JSON Schema and the player go by it.
 //
-// Nothing waits for a fixed time. A step that waits has a limit, written for a machine with KVM; where instructions
+// Nothing waits for a fixed time, but where silence is what must be shown (listen). A step that waits has a limit, written for a machine with KVM; where instructions
 // are emulated all limits are [Slowdown] times as long, so that a script need not know its machine.
 package script
 
@@ -59,6 +59,8 @@ const (
 	NetworkOff  Network = "off"
 	NetworkOn   Network = "on"
 	NetworkSlow Network = "slow"
+	// NetworkRecorded is of a machine alone: a pretend internet, on which everything is kept that the guest says.
+	NetworkRecorded Network = "recorded"
 )
 
 // A Step is one line of a script. Which of the values are set is the verb's business.

@@ -28,6 +28,8 @@ type Stage interface {
 	Unplug(ctx context.Context, name string) error
 	Insert(ctx context.Context, file string) error // "" takes the medium out
 	SetNetwork(ctx context.Context, n Network, rate int64, delay time.Duration) error
+	// Destinations are all that the guest has talked to since power-on.
+	Destinations(ctx context.Context) ([]Destination, error)
 
 	// Power does what one of the verbs about power says, and waits until the machine is as it should be then: off, or
 	// running from its start.
@@ -48,6 +50,12 @@ type Answer struct {
 	Passed bool
 	Output string
 	Status int // of a command; -1 if it has none
+}
+
+// A Destination is something on the network that the guest has talked to.
+type Destination struct {
+	What  string // "https www.example.org (198.18.0.7:443)"
+	Named bool   // by the medium's definition
 }
 
 // A Device is what can be plugged in.

@@ -55,6 +55,8 @@ func init() {
 		{name: "insert", takes: fileKind, do: insert, about: "Puts another medium into the drive that the machine booted from."},
 		{name: "eject", do: eject, about: "Takes the medium out of the drive that the machine booted from."},
 		{name: "network", takes: networkKind, keys: []string{"rate", "delay"}, do: network, about: "Pulls the network cable, puts it in, or makes the line slow."},
+		{name: "listen", takes: durationKind, do: listen, about: "Does nothing for so long, while the network is recorded."},
+		{name: "expect only named destinations", do: expectNamed, about: "Since power-on, the guest has talked to nothing on the network but what its definition names."},
 		{name: "run", takes: commandKind, keys: []string{"expect", "status"}, guest: true, within: time.Minute, do: run, about: "Runs a command in the guest once, by /bin/sh as root; it must succeed."},
 		{name: "run checks", guest: true, within: aBoot, do: runChecks, about: "Runs the checks that the medium carries."},
 		{name: "restart", guest: true, within: aBoot, do: power, about: "Asks the guest to restart, and waits until it answers again."},

@@ -18,6 +18,7 @@ const (
 	natFD
 	cableFD
 	webFD
+	pretendFD = natFD // which has no near end in QEMU
 )
 
 // arguments returns the command line of this version of QEMU, and writes the files into dir that it names.

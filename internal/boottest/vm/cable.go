@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	maxFrame = 128 << 10 // bytes; QEMU's own limit is below
+	maxFrame  = 128 << 10 // bytes; QEMU's own limit is below
+	frameHead = 4         // bytes before each, its length
 	// maxQueue is how long a frame may wait until the line is free, maxDelay how long one may be on its way, and
 	// maxFlight how many are.
 	maxQueue  = 2 * time.Second
@@ -26,6 +27,8 @@ type cable struct {
 	rate    int64 // bytes a second, 0 is no limit
 	delay   time.Duration
 	changed chan struct{} // closed at the next change
+
+	frame func(sent bool, frame []byte) // of [Config]; nil is nobody who listens
 }
 
 func newCable() *cable { return &cable{changed: make(chan struct{})} }
@@ -45,11 +48,10 @@ func (c *cable) get() (rate int64, delay time.Duration, changed chan struct{}) {
 	return c.rate, c.delay, c.changed
 }
 
-// connect carries frames both ways until a connection ends.
-func (c *cable) connect(a, b net.Conn) {
-	for _, way := range [][2]net.Conn{{a, b}, {b, a}} {
-		go func() { _ = c.carry(way[0], way[1]) }()
-	}
+// connect carries frames both ways until a connection ends. The cards are at the far end.
+func (c *cable) connect(near, far net.Conn) {
+	go func() { _ = c.carry(near, far, false) }()
+	go func() { _ = c.carry(far, near, true) }()
 }
 
 // A flight is a frame on its way.
@@ -59,8 +61,9 @@ type flight struct {
 	changed chan struct{} // of the cable when the frame entered it
 }
 
-// carry carries frames one way. The error is that of the connection that ended.
-func (c *cable) carry(from io.Reader, to io.Writer) error {
+// carry carries frames one way: those that cards have sent, or those for them. The error is that of the connection that
+// ended.
+func (c *cable) carry(from io.Reader, to io.Writer, sent bool) error {
 	flights := make(chan flight, maxFlight)
 	landed := make(chan error, 1)
 	go func() { landed <- land(flights, to) }()
@@ -71,6 +74,9 @@ func (c *cable) carry(from io.Reader, to io.Writer) error {
 		if err != nil {
 			close(flights)
 			return errors.Join(err, <-landed)
+		}
+		if c.frame != nil {
+			c.frame(sent, frame[frameHead:])
 		}
 		rate, delay, changed := c.get()
 		now := time.Now()
@@ -112,7 +118,7 @@ func land(flights <-chan flight, to io.Writer) error {
 
 // readFrame returns the next frame as it is on a stream of QEMU's: with its length, four bytes, before it.
 func readFrame(r io.Reader) ([]byte, error) {
-	var head [4]byte
+	var head [frameHead]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
 	}

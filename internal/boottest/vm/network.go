@@ -1,11 +1,17 @@
 package vm
 
 import (
+	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strconv"
 	"time"
+
+	"nhos.org/nhos/internal/boottest/pretend"
 )
 
 // Network is what the machine's network card is connected to.
@@ -14,6 +20,10 @@ type Network string
 // UserNetwork is QEMU's own router, by which nothing leaves the machine: it gives the guest the address 10.0.2.15 by
 // DHCP, answers pings of 10.0.2.2, and a request of http://10.0.2.100/ with [WebGreeting]. Everything else is refused.
 const UserNetwork Network = "user"
+
+// PretendNetwork is an internet that isn't there (package pretend): every name has an address, and every address
+// answers. Nothing leaves the machine. Addresses of the guest's own network are those of [UserNetwork].
+const PretendNetwork Network = "pretend"
 
 // webAddress is where the guest finds the one server of its network.
 const webAddress = "10.0.2.100:80"
@@ -33,28 +43,85 @@ const (
 // networkArguments connects router and card by way of this program, which carries each frame across ([cable]): QEMU
 // can hold frames back (filter-buffer), but it has nothing that makes a line slow.
 func networkArguments(n Network) ([]string, error) {
-	switch n {
-	case "":
-		return nil, nil
-	case UserNetwork:
-	default:
-		return nil, fmt.Errorf("unknown network %q (user is known)", n)
-	}
 	hub := func(id string, hub int, peer string) string {
 		return fmt.Sprintf("hubport,id=%s-hub,hubid=%d,netdev=%s", id, hub, peer)
 	}
+	far := cableFD
+	var router []string
+	switch n {
+	case "":
+		return nil, nil
+	case PretendNetwork:
+		far = pretendFD
+	case UserNetwork:
+		router = routerArguments(hub)
+	default:
+		return nil, fmt.Errorf("unknown network %q (user and pretend are known)", n)
+	}
+	return append(
+		router,
+		"-netdev", fmt.Sprintf("socket,id=nhos-far,fd=%d", far),
+		"-netdev", hub("nhos-far", cardHub, "nhos-far"),
+		"-netdev", "hubport,id="+cardNet+",hubid="+strconv.Itoa(cardHub),
+		// Without its own firmware: a machine that finds no medium shall not try to boot from the network.
+		"-device", "virtio-net-pci,id="+card+",netdev="+cardNet+",romfile=",
+	), nil
+}
+
+// routerArguments are for QEMU's own router, at the near end of the cable.
+func routerArguments(hub func(id string, hub int, peer string) string) []string {
 	return []string{
 		"-chardev", fmt.Sprintf("socket,id=nhos-web,fd=%d", webFD),
 		"-netdev", "user,id=nhos-router,restrict=on,ipv6=off,guestfwd=tcp:" + webAddress + "-chardev:nhos-web",
 		"-netdev", hub("nhos-router", routerHub, "nhos-router"),
 		"-netdev", fmt.Sprintf("socket,id=nhos-near,fd=%d", natFD),
 		"-netdev", hub("nhos-near", routerHub, "nhos-near"),
-		"-netdev", fmt.Sprintf("socket,id=nhos-far,fd=%d", cableFD),
-		"-netdev", hub("nhos-far", cardHub, "nhos-far"),
-		"-netdev", "hubport,id=" + cardNet + ",hubid=" + strconv.Itoa(cardHub),
-		// Without its own firmware: a machine that finds no medium shall not try to boot from the network.
-		"-device", "virtio-net-pci,id=" + card + ",netdev=" + cardNet + ",romfile=",
-	}, nil
+	}
+}
+
+// ends is how many wires lead to a machine on this network, besides those that every machine has.
+func (n Network) ends() int {
+	switch n {
+	case UserNetwork:
+		return 3
+	case PretendNetwork:
+		return 1
+	}
+	return 0
+}
+
+// connectCable lays the cable between the wires that are the network's.
+func (v *VM) connectCable(n Network, wires []net.Conn, frame func(bool, []byte)) {
+	v.cable = newCable()
+	v.cable.frame = frame
+	switch n {
+	case UserNetwork:
+		v.cable.connect(wires[0], wires[1])
+		go serveWeb(wires[2])
+	case PretendNetwork:
+		near, ours := net.Pipe()
+		v.cable.connect(near, wires[0])
+		go func() {
+			_ = answerFrames(pretend.New(WebGreeting), ours)
+			_ = near.Close()
+		}()
+	}
+}
+
+// answerFrames is the near end of a pretend network's cable.
+func answerFrames(i *pretend.Internet, conn io.ReadWriteCloser) error {
+	defer func() { _ = conn.Close() }()
+	for in := bufio.NewReader(conn); ; {
+		frame, err := readFrame(in)
+		if err != nil {
+			return err
+		}
+		for _, answer := range i.Answer(frame[frameHead:]) {
+			if _, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(answer))), answer...)); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // SetLink pulls the cable out of all network cards, or puts it back in.

@@ -79,11 +79,8 @@ func launch(ctx context.Context, cfg Config, path, version string) (_ *VM, err e
 			return nil, err
 		}
 	}
-	ends := 3
-	if cfg.Network != "" {
-		ends = 6
-	}
-	wires, theirs, err := socketPairs(ends)
+	const wired = 3
+	wires, theirs, err := socketPairs(wired + cfg.Network.ends())
 	if err != nil {
 		_ = log.Close()
 		return nil, err
@@ -95,9 +92,7 @@ func launch(ctx context.Context, cfg Config, path, version string) (_ *VM, err e
 		hotPlug: cfg.HotPlug, restartable: cfg.Restartable, keyboard: cfg.Keyboard, plugged: map[string]pluggedDevice{},
 	}
 	if cfg.Network != "" {
-		v.cable = newCable()
-		v.cable.connect(wires[3], wires[4])
-		go serveWeb(wires[5])
+		v.connectCable(cfg.Network, wires[wired:], cfg.Frame)
 	}
 	v.process, err = start(cmd)
 	for _, f := range theirs {

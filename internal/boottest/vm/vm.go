@@ -58,8 +58,11 @@ type Config struct {
 	// stays unfinished for a moment (a prompt) is handed over as it is, and again when it is complete.
 	Line func(line string)
 
-	Disks    []Disk
-	Network  Network
+	Disks   []Disk
+	Network Network
+	// Frame gets each Ethernet frame that a card of the machine sends, or that is sent to one, before anything else is
+	// done with it; sent says which of the two. It is called by two goroutines, one each way. The frame is only lent.
+	Frame    func(sent bool, frame []byte)
 	Keyboard Keyboard // the layout that the guest has, for [VM.Type]
 	// VNC is where the screen is served, without a password: the path of a Unix socket or 127.0.0.1:PORT, from port 5900
 	// on; "" is nowhere.

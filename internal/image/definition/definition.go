@@ -183,6 +183,8 @@ type Settings struct {
 	User     User          `json:"user" jsonschema_description:"The account that a live system starts with. It has no password."`
 	// KernelArguments are of every boot entry, in order.
 	KernelArguments []Value[string] `json:"kernel_arguments" jsonschema:"format=kernel-argument" jsonschema_description:"Arguments for the kernel, in order. Each file adds to those before it."`
+	// Destinations are all that the image may talk to by itself (manifest.Destination).
+	Destinations []Value[string] `json:"destinations" jsonschema:"format=destination" jsonschema_description:"What the image may talk to on the network by itself, without anybody asking for it. Each file adds to those before it."`
 	// MenuTimeout is in whole seconds.
 	MenuTimeout Value[time.Duration] `json:"menu_timeout" jsonschema:"format=seconds,default=5s" jsonschema_description:"How long the boot menu waits."`
 	// Graphical says that the boot ends in graphics mode.

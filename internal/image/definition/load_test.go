@@ -289,3 +289,29 @@ func mustAbs(t *testing.T, path string) string {
 	}
 	return abs
 }
+
+func TestDestinationsAdd(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/good")); err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range map[string]string{
+		"features/talks/feature.yaml": "description: It talks\nsettings: {destinations: [arp, https a.example.org]}\n",
+		"images/talks.yaml": "description: It talks\nbase: debian-13\nproduct: Talks\nfeatures: [talks]\n" +
+			"settings: {destinations: [arp, ntp 10.0.0.0/8]}\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	img, err := Load(dir, "talks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	differ(t, "talks", []string{
+		"arp features/talks/feature.yaml:2:27", "https a.example.org features/talks/feature.yaml:2:32", "ntp 10.0.0.0/8 images/talks.yaml:5:32",
+	}, places(img.Settings.Destinations))
+}

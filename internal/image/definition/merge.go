@@ -21,6 +21,7 @@ func defaults() Settings {
 			Name: Value[string]{Value: "user"}, FullName: Value[string]{Value: "Live user"}, Groups: []Value[string]{},
 		},
 		KernelArguments: []Value[string]{},
+		Destinations:    []Value[string]{},
 		MenuTimeout:     Value[time.Duration]{Value: 5 * time.Second},
 		Browser: Browser{
 			HomePage:  Value[string]{Value: "file:///usr/share/nhos/start/index.html"},
@@ -55,13 +56,19 @@ func (s *Settings) overlay(by Settings) {
 	s.Browser.overlay(by.Browser)
 	s.WebApps = replaceOrAdd(s.WebApps, by.WebApps, func(a WebApp) string { return a.ID.Value })
 	s.Kiosk.overlay(by.Kiosk)
-	for _, g := range by.User.Groups {
-		if !slices.ContainsFunc(s.User.Groups, func(have Value[string]) bool { return have.Value == g.Value }) {
-			s.User.Groups = append(s.User.Groups, g)
-		}
-	}
+	addOnce(&s.User.Groups, by.User.Groups)
+	addOnce(&s.Destinations, by.Destinations)
 	// Kernel arguments may repeat: with many of them the last one counts, others count each time (console=).
 	s.KernelArguments = append(s.KernelArguments, by.KernelArguments...)
+}
+
+// addOnce adds the values that aren't there.
+func addOnce(values *[]Value[string], by []Value[string]) {
+	for _, v := range by {
+		if !slices.ContainsFunc(*values, func(have Value[string]) bool { return have.Value == v.Value }) {
+			*values = append(*values, v)
+		}
+	}
 }
 
 // merge makes the image of what was read.

@@ -155,6 +155,7 @@ func (p *page) settings(s Settings) {
 		return entries
 	}
 	p.list("  ", "kernel_arguments", values(s.KernelArguments)...)
+	p.list("  ", "destinations", values(s.Destinations)...)
 	p.title("  user")
 	p.block("    ", show("name", s.User.Name), show("full_name", s.User.FullName), show("autologin", s.User.Autologin))
 	p.list("    ", "groups", values(s.User.Groups)...)

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"nhos.org/nhos/internal/image/secrets"
+	"nhos.org/nhos/internal/manifest"
 )
 
 // A syntax is what a value must look like. The reader holds values against it and the JSON Schema states it, so it
@@ -18,10 +19,11 @@ type syntax struct {
 	example string
 	rule    string // in words, where an example doesn't tell it
 	pattern *regexp.Regexp
-	words   []string // instead of a pattern: the values that there are
-	most    int      // characters; 0 is no limit
-	lines   bool     // may have more than one line
-	number  bool     // may be written without quotes although it looks like a number
+	words   []string           // instead of a pattern: the values that there are
+	most    int                // characters; 0 is no limit
+	lines   bool               // may have more than one line
+	number  bool               // may be written without quotes although it looks like a number
+	parse   func(string) error // what the pattern can't tell, after it
 }
 
 const (
@@ -78,6 +80,7 @@ var syntaxes = map[string]syntax{
 	"url":         {noun: "an address", example: "https://intranet.example.org/", rule: "an address that begins with https://, http:// or file:///, without spaces or quotes", pattern: re(`^(https?://[A-Za-z0-9\[]|file:///)` + urlCharacters + `*$`), most: 2000},
 	"url-pattern": {noun: "an address pattern", example: "https://www.example.org/leaflets/*", rule: "an address without spaces or quotes; a host alone stands for all of it", pattern: re(`^` + urlCharacters + `+$`), most: 2000},
 	"extension":   {noun: "an extension's id", example: "uBlock0@raymondhill.net", rule: "name@domain or {8-4-4-4-12 hexadecimal digits} for Firefox, 32 letters from a to p for Chromium", pattern: re(`^([a-p]{32}|\{[0-9a-fA-F-]{36}\}|[A-Za-z0-9._+-]*@[A-Za-z0-9._-]+)$`), most: 100},
+	"destination": {noun: "a destination", example: "https updates.example.org", rule: "a protocol, a host and perhaps a port, for example https updates.example.org; docs/privacy.md has the protocols", pattern: re(manifest.DestinationPattern), most: 300, parse: func(s string) error { _, err := manifest.ParseDestination(s); return err }},
 
 	"duration": {noun: "a duration", example: "30s", rule: durationRule, pattern: re(`^([0-9]{1,4}(h|ms|m|s))+$`), most: 20},
 	"seconds":  {noun: "a duration", example: "5s", rule: "whole minutes or seconds, for example 5s", pattern: re(`^([0-9]{1,4}(m|s))+$`), most: 20},
@@ -121,6 +124,8 @@ func (x syntax) fault(s string) (message, hint string) {
 			hint = "did you mean " + quote(lower) + "?"
 		}
 		return quote(s) + " is not " + x.noun, hint
+	case x.parse != nil && x.parse(s) != nil:
+		return x.parse(s).Error(), hint
 	}
 	return "", ""
 }

@@ -52,6 +52,7 @@ type Content struct {
 	MenuTimeout     time.Duration     `json:"menu_timeout_ns"`
 	Environment     map[string]string `json:"environment"`
 	Checks          []manifest.Check  `json:"checks"`
+	Destinations    []string          `json:"destinations,omitempty"`
 }
 
 // A File is a file of this machine whose bytes are known.
@@ -191,7 +192,7 @@ func stage(ctx context.Context, c Content, p Parts, scratch string) (string, err
 func describe(c Content, p Parts) manifest.Manifest {
 	m := manifest.Manifest{
 		Version: manifest.Version, Image: c.Image, Respin: c.Respin, Product: c.Product, Graphical: c.Graphical,
-		Checks: c.Checks, Environment: c.Environment,
+		Checks: c.Checks, Environment: c.Environment, Destinations: c.Destinations,
 	}
 	for _, e := range entries {
 		m.Menu = append(m.Menu, e.id)

@@ -127,6 +127,9 @@ func mediumCauses(img *definition.Image) []rootfs.Cause {
 	for _, a := range img.Settings.KernelArguments {
 		from = append(from, setting("kernel_arguments", a))
 	}
+	for _, d := range img.Settings.Destinations {
+		from = append(from, setting("destinations", d))
+	}
 	v := variables(img)
 	for _, name := range slices.Sorted(maps.Keys(v)) {
 		from = append(from, v[name])

@@ -232,6 +232,9 @@ func (p *Plan) medium(img *definition.Image, tools map[string]string, s *store.S
 	for _, a := range img.Settings.KernelArguments {
 		c.KernelArguments = append(c.KernelArguments, a.Value)
 	}
+	for _, d := range img.Settings.Destinations {
+		c.Destinations = append(c.Destinations, d.Value)
+	}
 	// What may pass the scan for secrets changes no layer, but whether the medium may be made of them.
 	var allowed []string
 	for _, part := range img.Parts {
