@@ -19,7 +19,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"nhos.org/nhos/internal/boottest/report"
@@ -221,9 +220,14 @@ func (p *Pack) Summary(w io.Writer) error {
 	t := ui.NewTable(ui.Column{Title: "control"}, ui.Column{Title: "result"}, ui.Column{Title: "why"})
 	for _, r := range Results {
 		for _, c := range p.Of(r) {
-			why := strings.Join(c.Why, "; ")
-			if r == Waived {
+			why := ""
+			switch n := len(c.Why); {
+			case r == Waived:
 				why = "until " + c.Waiver.Until + ": " + c.Waiver.Reason
+			case n == 1:
+				why = c.Why[0]
+			case n > 1:
+				why = fmt.Sprintf("%s, and %d more", c.Why[0], n-1)
 			}
 			t.Add(c.ID, string(c.Result), why)
 		}

@@ -53,7 +53,7 @@ func (j *judge) control(c definition.Control) Control {
 func (c *Control) add(p Proof, why string) {
 	c.Proofs = append(c.Proofs, p)
 	if why != "" {
-		c.Why = append(c.Why, why)
+		c.Why = addOnce(c.Why, why)
 	}
 }
 
@@ -109,7 +109,7 @@ func (j *judge) check(id string) (Proof, string) {
 		return p, "no boot ran check " + id
 	case claim(j.of, id) == "":
 		part, _, _ := strings.Cut(id, "/")
-		return p, fmt.Sprintf("image %s has no %s, whose check %s would show it", j.of.Name, part, id)
+		return p, fmt.Sprintf("image %s has no feature %s", j.of.Name, part)
 	case j.img.Respin != "":
 		p.State = Bad
 		return p, fmt.Sprintf("weakened: image %s has check %s, and respin %s is without it", j.of.Name, id, j.img.Respin)

@@ -60,17 +60,18 @@ func (p *Pack) page(dir string) ([]byte, error) {
 		return nil, err
 	}
 	style := report.Look() + look
+	headline, colour := p.headline()
 	var b bytes.Buffer
 	err = t.Execute(&b, struct {
 		*Pack
 		Groups   []group
 		Frames   []frame
 		Headline string
-		Passed   bool
+		Colour   string
 		Files    []report.Link
 		Style    template.CSS
 		Policy   template.HTMLAttr
-	}{p, p.groups(), p.frames(), p.headline(), p.Verdict() == nil, p.build.Links(dir), template.CSS(style), report.Policy(style)})
+	}{p, p.groups(), p.frames(), headline, colour, p.build.Links(dir), template.CSS(style), report.Policy(style)})
 	return b.Bytes(), err
 }
 
@@ -134,25 +135,31 @@ func (f *frame) add(name string, c Control) {
 	f.Parts[at].Controls = append(f.Parts[at].Controls, c)
 }
 
-// headline is the verdict in words. It never says more than that nothing fails.
-func (p *Pack) headline() string {
-	switch n := len(p.Of(Fails)); {
-	case n == 1:
-		return "1 control fails"
-	case n > 0:
-		return fmt.Sprintf("%d controls fail", n)
-	case len(p.Of(Waived)) > 0:
-		return "No control fails without a waiver"
+// headline is the verdict in words, and its colour. Only a pack in which a machine could ask nothing more is green.
+func (p *Pack) headline() (text, colour string) {
+	failed, waived, open := len(p.Of(Fails)), len(p.Of(Waived)), len(p.Of(NotShown))
+	switch {
+	case failed == 1:
+		return "1 control fails", class(Fails)
+	case failed > 1:
+		return fmt.Sprintf("%d controls fail", failed), class(Fails)
+	case open > 0:
+		text, colour = fmt.Sprintf("No control fails, %d not shown", open), class(NotShown)
+	default:
+		text, colour = "Every control that a machine can show holds", class(Holds)
 	}
-	return "No control fails"
+	if waived > 0 {
+		return fmt.Sprintf("%d waived, %d not shown", waived, open), class(Waived)
+	}
+	return text, colour
 }
 
 // class is how the house's style calls a result or a state.
 func class(of any) string {
 	switch of {
-	case Holds, Good, true, "passed":
+	case Holds, Good, "passed":
 		return "passed"
-	case Fails, Bad, false, "failed":
+	case Fails, Bad, "failed":
 		return "failed"
 	case Waived:
 		return "waived"
