@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"nhos.org/nhos/internal/boottest/report"
 	"nhos.org/nhos/internal/image/definition"
@@ -47,7 +48,7 @@ func (b *built) proof(name string) (Proof, string) {
 		return p.Proof, p.why
 	}
 	look := map[string]func() (string, error){
-		"checksums": b.checksums, "lock": b.lock, "packages": b.packages, "provenance": b.provenance, "sbom": b.sbom,
+		"areas": b.areas, "checksums": b.checksums, "lock": b.lock, "packages": b.packages, "provenance": b.provenance, "sbom": b.sbom,
 		"secret-scan": b.secretScan, "signature": b.signature,
 	}[name]
 	said, err := look()
@@ -111,6 +112,22 @@ func (b *built) lock() (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s names %d packages by version and SHA-256", b.Lock, len(l.Packages)), nil
+}
+
+// areas sees to it that every package comes from a section of the archive that the base names, by where the archive
+// has it: pool/SECTION/..., and of security fixes pool/updates/SECTION/....
+func (b *built) areas() (string, error) {
+	l, err := b.readLock()
+	if err != nil {
+		return "", err
+	}
+	for _, p := range l.Packages {
+		path := strings.TrimPrefix(strings.TrimPrefix(p.Filename, "pool/"), "updates/")
+		if area, _, _ := strings.Cut(path, "/"); !slices.Contains(b.img.Base.Components, area) {
+			return "", fmt.Errorf("package %s is from %s, and the base names %s", p.Name, p.Filename, strings.Join(b.img.Base.Components, ", "))
+		}
+	}
+	return fmt.Sprintf("%d packages from %s alone", len(l.Packages), strings.Join(b.img.Base.Components, ", ")), nil
 }
 
 // packages sees to it that every installed package was asked for, by the definition or by one that was.

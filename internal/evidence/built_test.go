@@ -32,6 +32,7 @@ func write(t *testing.T, path, text string) {
 }
 
 const controls = `- {id: LOCK-1, statement: Packages are named, built: [lock]}
+- {id: LIC-1, statement: Packages are free, built: [areas]}
 - {id: PKG-1, statement: Packages are wanted, built: [packages]}
 - {id: SBOM-1, statement: There is a bill, built: [sbom]}
 - {id: PROV-1, statement: It is known where from, built: [provenance, checksums]}
@@ -149,6 +150,11 @@ func TestEveryProofCanFail(t *testing.T) {
 		why           string
 	}{
 		{"nothing", "LOCK-1", func(*folder) {}, Holds, ""},
+		{"nothing", "LIC-1", func(*folder) {}, Holds, ""},
+		{"a package of another area", "LIC-1", func(f *folder) {
+			text, _ := os.ReadFile(filepath.Join(f.dir, "bases/b/base.yaml"))
+			f.write("bases/b/base.yaml", strings.Replace(string(text), "[main]", "[contrib]", 1))
+		}, Fails, "package tea is from pool/main/t/tea.deb, and the base names contrib"},
 		{"nothing", "PKG-1", func(*folder) {}, Holds, ""},
 		{"nothing", "SBOM-1", func(*folder) {}, Holds, ""},
 		{"nothing", "PROV-1", func(*folder) {}, Holds, ""},

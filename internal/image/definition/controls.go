@@ -42,7 +42,7 @@ type Waiver struct {
 func (w Waiver) Holds(now time.Time) bool { return now.Format(time.DateOnly) <= w.Until }
 
 // BuiltProofs are what a build can show by itself.
-var BuiltProofs = []string{"checksums", "lock", "packages", "provenance", "sbom", "secret-scan", "signature"}
+var BuiltProofs = []string{"areas", "checksums", "lock", "packages", "provenance", "sbom", "secret-scan", "signature"}
 
 // Controls are those of one definitions folder.
 type Controls struct {
