@@ -202,11 +202,19 @@ func (b *built) sbom() (string, error) {
 	return fmt.Sprintf("%s lists %d packages and %d files that no package owns", b.SBOM, len(listed), files), nil
 }
 
+// A statement is what is read of the provenance (package provenance writes it).
+type statement struct {
+	Subject   []struct{ Digest map[string]string }
+	Predicate struct {
+		BuildDefinition struct {
+			ExternalParameters struct{ Definitions map[string]string }
+		}
+	}
+}
+
 // provenance sees to it that the statement is about this medium.
 func (b *built) provenance() (string, error) {
-	var s struct {
-		Subject []struct{ Digest map[string]string }
-	}
+	var s statement
 	if err := b.decode(b.Provenance, &s); err != nil {
 		return "", err
 	}
@@ -214,6 +222,37 @@ func (b *built) provenance() (string, error) {
 		return "", fmt.Errorf("%s is about another medium", b.Provenance)
 	}
 	return b.Provenance + " names the definitions, packages and tools that this medium was made from", nil
+}
+
+// changed are the definition files that aren't those which the medium was made from; a few of them, where they are many.
+func (b *built) changed() (files []string) {
+	var s statement
+	if b.decode(b.Provenance, &s) != nil {
+		return nil // which the control about provenance says
+	}
+	was := s.Predicate.BuildDefinition.ExternalParameters.Definitions
+	if len(was) == 0 {
+		return nil
+	}
+	for _, in := range b.img.Inputs() {
+		if strings.HasPrefix(in.File, "controls/") {
+			continue // nothing is made from them
+		}
+		if was[in.File] != in.SHA256 {
+			files = append(files, in.File)
+		}
+		delete(was, in.File)
+	}
+	for file := range was {
+		if !strings.HasPrefix(file, "controls/") {
+			files = append(files, file)
+		}
+	}
+	slices.Sort(files)
+	if most := 10; len(files) > most {
+		files = append(files[:most], fmt.Sprintf("and %d more", len(files)-most))
+	}
+	return files
 }
 
 // secretScan rests on the build: it leaves a medium only when the scan of every layer found nothing but stated

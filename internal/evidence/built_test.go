@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"nhos.org/nhos/internal/image/signature"
 	"nhos.org/nhos/internal/inventory"
@@ -202,6 +205,53 @@ func TestEveryProofCanFail(t *testing.T) {
 				t.Errorf("%s %s: %s", test.control, got, why)
 			}
 		})
+	}
+}
+
+// TestWhatARespinTouches lays a file over one of the feature, and states a setting that its check looks at.
+func TestWhatARespinTouches(t *testing.T) {
+	f := newFolder(t)
+	f.write("respins/ward/respin.yaml", "description: A ward\nimage: desk\npackages: {remove: [tea]}\nsettings: {user: {autologin: true}}\n")
+	f.write("respins/ward/files/etc/tea", "cold\n")
+	f.write("respins/ward/scripts/10-pour", "#!/bin/sh\n")
+	if err := os.Chmod(filepath.Join(f.dir, "respins/ward/scripts/10-pour"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f.build("ward")
+	p, err := Read(Request{Definitions: f.dir, ID: "ward", Dir: f.out, Now: today})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(p.Controls, func(c Control) bool { return c.ID == "TEA-1" })
+	want := []string{
+		"the respin removes package tea of tea (respins/ward/respin.yaml:3:21)",
+		"the respin lays a file of its own over /etc/tea of tea (respins/ward/files/etc/tea)",
+		"the respin changes the setting that the check knows as NHOS_AUTOLOGIN (respins/ward/respin.yaml:4:30)",
+	}
+	if d := cmp.Diff(want, p.Controls[i].Touched); d != "" || p.Controls[i].Result != Holds {
+		t.Errorf("TEA-1 %s, touched (-want +got):\n%s", p.Controls[i].Result, d)
+	}
+	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "10-pour") {
+		t.Errorf("notes %q", p.Notes)
+	}
+}
+
+func TestDefinitionsThatChangedSince(t *testing.T) {
+	f := newFolder(t)
+	f.write("out/desk/desk.provenance.json", `{"subject": [{"digest": {"sha256": "`+f.sha("desk.iso")+`"}}],
+		"predicate": {"buildDefinition": {"externalParameters": {"definitions": {"images/gone.yaml": "ab"}}}}}`)
+	f.sums()
+	if notes := f.read(nil).Notes; len(notes) != 1 || !strings.Contains(notes[0], "images/desk.yaml, images/gone.yaml.") {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+// A result that can't be read could be one that failed.
+func TestDamagedResultIsAnError(t *testing.T) {
+	f := newFolder(t)
+	f.write("out/desk/boots/bios-cd/result.json", "{")
+	if _, err := Read(Request{Definitions: f.dir, ID: "desk", Dir: f.out, Now: today}); err == nil || !strings.Contains(err.Error(), "bios-cd/result.json") {
+		t.Errorf("%v", err)
 	}
 }
 

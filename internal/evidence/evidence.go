@@ -19,6 +19,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"nhos.org/nhos/internal/boottest/report"
@@ -153,7 +154,13 @@ func Read(r Request) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs, _ := report.Load(filepath.Join(r.Dir, report.BootsDir)) // none is no error: nothing that boots show is shown then
+	var runs []report.Run // none is no error: nothing that boots show is shown then
+	boots := filepath.Join(r.Dir, report.BootsDir)
+	if kept, _ := filepath.Glob(filepath.Join(boots, "*", report.ResultName)); len(kept) > 0 {
+		if runs, err = report.Load(boots); err != nil {
+			return nil, err
+		}
+	}
 	j := judge{img: img, of: of, now: r.Now, built: newBuilt(build, img, r.Key)}
 	p := &Pack{
 		Image: img.Name, Respin: img.Respin, Product: img.Product.Value, ODSCode: img.ODSCode.Value,
@@ -165,6 +172,9 @@ func Read(r Request) (*Pack, error) {
 		for _, s := range own.Scripts {
 			p.Notes = append(p.Notes, "The respin runs a script of its own, "+s.Name+". What it changes is seen by checks alone.")
 		}
+	}
+	if changed := j.built.changed(); len(changed) > 0 {
+		p.Notes = append(p.Notes, "Of the definitions, these have changed since the medium was built: "+strings.Join(changed, ", ")+".")
 	}
 	p.count(runs, &j)
 	for _, c := range controls.List {

@@ -38,8 +38,8 @@ type Waiver struct {
 	Origin  Origin `json:"origin"`
 }
 
-// Holds says whether the waiver still counts on the day of now.
-func (w Waiver) Holds(now time.Time) bool { return now.Format(time.DateOnly) <= w.Until }
+// Holds says whether the waiver still counts on the day of now, in UTC.
+func (w Waiver) Holds(now time.Time) bool { return now.UTC().Format(time.DateOnly) <= w.Until }
 
 // BuiltProofs are what a build can show by itself.
 var BuiltProofs = []string{"areas", "checksums", "lock", "packages", "provenance", "sbom", "secret-scan", "signature"}
