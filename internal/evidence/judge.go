@@ -103,13 +103,13 @@ func (j *judge) check(id string) (Proof, string) {
 	case len(p.Boots) > 0:
 		p.State = Good
 		return p, ""
-	case len(j.runs) == 0:
-		return p, "no boot of this medium is kept: check " + id + " wasn't run"
 	case carried:
 		return p, "no boot ran check " + id
-	case claim(j.of, id) == "":
+	case p.Said == "":
 		part, _, _ := strings.Cut(id, "/")
 		return p, fmt.Sprintf("image %s has no feature %s", j.of.Name, part)
+	case len(j.runs) == 0:
+		return p, "no boot of this medium is kept"
 	case j.img.Respin != "":
 		p.State = Bad
 		return p, fmt.Sprintf("weakened: image %s has check %s, and respin %s is without it", j.of.Name, id, j.img.Respin)
