@@ -71,6 +71,12 @@ var syntaxes = map[string]syntax{
 	"full-name":       {noun: "a full name", example: "Live user", rule: `none of : , = " \`, pattern: re(`^[^` + control + `:,="\\]+$`), most: 100},                                                   // passwd(5)
 	"kernel-argument": {noun: "a kernel argument", example: "console=ttyS0", rule: "no spaces; " + menuRule, pattern: re(`^[A-Za-z0-9!%()*+,./:=?@\[\]^_~-]+$`), most: 500},
 
+	"duration": {noun: "a duration", example: "30s", rule: durationRule, pattern: re(`^([0-9]{1,4}(h|ms|m|s))+$`), most: 20},
+	"seconds":  {noun: "a duration", example: "5s", rule: "whole minutes or seconds, for example 5s", pattern: re(`^([0-9]{1,4}(m|s))+$`), most: 20},
+
+	"unit":    {noun: "a systemd unit", example: "cups.service", pattern: re(`^[A-Za-z0-9:_.@\\-]+\.(service|socket|target|timer|mount|automount|path|slice|device|scope|swap)$`), most: 255},
+	"process": {noun: "the name of a process", example: "cinnamon", pattern: re(`^[^\s/` + control + `]+$`), most: 255},
+
 	"control":  {noun: "a control", example: "FW-1", rule: "capital letters and digits, a dash and a number, for example FW-1", pattern: re(`^[A-Z][A-Z0-9]*-[0-9]+$`), most: 20},
 	"check":    {noun: "a check", example: "firewall/drops-inbound", rule: "the part that brings it and the check's id, for example firewall/drops-inbound", pattern: re(`^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*$`), most: 127},
 	"built":    {noun: "something that a build shows", example: "sbom", words: BuiltProofs},
@@ -86,12 +92,6 @@ var syntaxes = map[string]syntax{
 		"Application allow listing", "Malicious code detection and prevention", "Security policy enforcement", "External interface protection",
 		"Device update policy", "Event collection for enterprise analysis", "Incident response",
 	}},
-
-	"duration": {noun: "a duration", example: "30s", rule: durationRule, pattern: re(`^([0-9]{1,4}(h|ms|m|s))+$`), most: 20},
-	"seconds":  {noun: "a duration", example: "5s", rule: "whole minutes or seconds, for example 5s", pattern: re(`^([0-9]{1,4}(m|s))+$`), most: 20},
-
-	"unit":    {noun: "a systemd unit", example: "cups.service", pattern: re(`^[A-Za-z0-9:_.@\\-]+\.(service|socket|target|timer|mount|automount|path|slice|device|scope|swap)$`), most: 255},
-	"process": {noun: "the name of a process", example: "cinnamon", pattern: re(`^[^\s/` + control + `]+$`), most: 255},
 }
 
 func kindsOfSecrets() (words []string) {
