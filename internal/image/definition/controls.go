@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 // A Control is one statement about an image that an organisation is asked to show, and how it is shown. Controls are
@@ -94,20 +96,24 @@ func (l *loader) controls() (all []Control) {
 			l.add(Origin{File: file}, "a file of controls is called NAME.yaml", "is not a file of controls")
 			continue
 		}
-		n := l.parse(l.root, file)
-		if n == nil {
+		if n := l.parse(l.root, file); n != nil {
+			all = append(all, l.controlsIn(file, n, seen)...)
+		}
+	}
+	return all
+}
+
+// controlsIn are those of one file; seen are the ids of those before it.
+func (l *loader) controlsIn(file string, n ast.Node, seen map[string]Origin) (all []Control) {
+	var keys []controlKeys
+	l.decode(file, n, &keys)
+	for _, k := range keys {
+		if first, again := seen[k.ID.Value]; again {
+			l.add(k.ID.Origin, "give one of them another id", "control %q is already in %v", k.ID.Value, first)
 			continue
 		}
-		var keys []controlKeys
-		l.decode(file, n, &keys)
-		for _, k := range keys {
-			if first, again := seen[k.ID.Value]; again {
-				l.add(k.ID.Origin, "give one of them another id", "control %q is already in %v", k.ID.Value, first)
-				continue
-			}
-			seen[k.ID.Value] = k.ID.Origin
-			all = append(all, l.control(k))
-		}
+		seen[k.ID.Value] = k.ID.Origin
+		all = append(all, l.control(k))
 	}
 	return all
 }

@@ -71,15 +71,17 @@ func FuzzControls(f *testing.F) {
 		f.Add(string(text))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		dir := t.TempDir()
-		write(t, filepath.Join(dir, "images/none.yaml"), "")
-		write(t, filepath.Join(dir, "controls/x.yaml"), text)
-		c, err := LoadControls(dir)
-		if err != nil {
+		l := &loader{report: newReport()}
+		n := l.parseText("x.yaml", []byte(text))
+		if n == nil {
+			return
+		}
+		list := l.controlsIn("x.yaml", n, map[string]Origin{})
+		if err := l.err(); err != nil {
 			_ = printed(err)
 			return
 		}
-		for _, k := range c.List {
+		for _, k := range list {
 			if k.ID == "" || k.Statement == "" || strings.ContainsAny(k.ID+k.Statement+k.Attested, "\n\x1b\x00") {
 				t.Fatalf("%+v", k)
 			}
