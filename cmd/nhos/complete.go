@@ -154,6 +154,8 @@ func (f *flags) flagValues(x *pflag.Flag) cobra.CompletionFunc {
 		return listed("cd", "usb")
 	case "entry":
 		return listed("start", "check", "ram")
+	case "format":
+		return cobra.FixedCompletions(evidenceFormats, cobra.ShellCompDirectiveNoFileComp)
 	case "accelerator":
 		return listed("kvm", "tcg")
 	case "of":

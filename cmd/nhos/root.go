@@ -68,7 +68,7 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 		newList(f), newShow(f), newGet(f), newSizes(f),
 		newSet(f), newUnset(f), newAdd(f), newRemove(f), newNew(f),
 		newLock(f), newPlan(f), newBuild(f), newEnter(f), newCompare(f), newSign(f),
-		newTest(f), newVerify(f), newReport(f),
+		newTest(f), newVerify(f), newReport(f), newEvidence(f),
 		newDoctor(f), newStore(f), newGuest(), newMan())
 	f.complete(root)
 	root.SetHelpCommandGroupID("machine")

@@ -98,6 +98,13 @@ func NewReport(page string) *Report {
 	return &Report{Page: page, sources: map[string][]string{}, digests: map[string]string{}, errors: map[string][]hintedError{}}
 }
 
+// Fresh returns a report without errors that shows the lines of the files which r has read.
+func (r *Report) Fresh() *Report {
+	fresh := NewReport(r.Page)
+	fresh.sources = r.sources
+	return fresh
+}
+
 // NewError returns an error that shows the line of sources (lines by file) that at points to.
 func NewError(sources map[string][]string, at Origin, message string) *Error {
 	e := &Error{Origin: at, Message: message}

@@ -5,6 +5,9 @@
 //
 //	base, features in order, image, respin
 //
+// Beside them lies controls/*.yaml: what an image has to hold, and how that is shown. [LoadControls] reads it. No image
+// is made from it; a respin's waivers name controls.
+//
 // Reading is strict: an unknown key, a wrong type or a value that makes no sense is an error with file, line, column
 // and, where there is one, the nearest right word. Every value of the result knows the file and line that it came
 // from. The package reads files and nothing else; it runs no program and knows no mirror.
@@ -47,6 +50,8 @@ type Image struct {
 	// Parts are what was merged, in order: base, features, image, respin.
 	Parts    []Part   `json:"parts"`
 	Settings Settings `json:"settings"`
+	// Waivers are the respin's. They change nothing of the image: evidence is held against them.
+	Waivers []Waiver `json:"waivers,omitempty"`
 
 	sources map[string][]string // the lines of the files read, to show errors in
 	digests map[string]string   // the SHA-256 of each of them

@@ -60,6 +60,35 @@ type respinKeys struct {
 	Compression  Value[string] `json:"compression" jsonschema:"format=compression" jsonschema_description:"fast for daily work, small for a release."`
 	Files        []fileKeys    `json:"files" jsonschema_description:"Mode and owner of single things below files/."`
 	AllowSecrets []allowKeys   `json:"allow_secrets" jsonschema_description:"Files that the scan for secrets lets pass, each with a reason."`
+	Waivers      []waiverKeys  `json:"waivers" jsonschema_description:"Controls that the organisation knows to fail and bears for a time."`
+}
+
+// waiverKeys are one control that may fail for a time.
+type waiverKeys struct {
+	Control Value[string] `json:"control" jsonschema:"required,format=control" jsonschema_description:"The control's id."`
+	Reason  Value[string] `json:"reason" jsonschema:"required,format=reason" jsonschema_description:"Why the organisation bears that it fails, and what it does instead."`
+	By      Value[string] `json:"by" jsonschema:"required,format=person" jsonschema_description:"Who decided it: a name or a role."`
+	Until   Value[string] `json:"until" jsonschema:"required,format=day" jsonschema_description:"The last day that it counts."`
+}
+
+// controlKeys are one control.
+type controlKeys struct {
+	At        Origin          `json:"-"`
+	ID        Value[string]   `json:"id" jsonschema:"required,format=control" jsonschema_description:"The control's name, which waivers and the evidence pack call it by."`
+	Statement Value[string]   `json:"statement" jsonschema:"required,format=text" jsonschema_description:"What is true when the control holds, in words of one's own."`
+	Frames    frameKeys       `json:"frames" jsonschema_description:"The published rules that it answers to."`
+	Checks    []Value[string] `json:"checks" jsonschema:"anyof_required=checks,format=check" jsonschema_description:"Checks that must pass, each as part/id."`
+	Built     []Value[string] `json:"built" jsonschema:"anyof_required=built,format=built" jsonschema_description:"What the build shows by itself."`
+	Boots     []Value[string] `json:"boots" jsonschema:"anyof_required=boots,format=firmware" jsonschema_description:"Firmwares under which the medium must boot."`
+	Scenarios []Value[string] `json:"scenarios" jsonschema:"anyof_required=scenarios,format=name" jsonschema_description:"Scenarios that must pass on the medium."`
+	Attested  Value[string]   `json:"attested" jsonschema:"anyof_required=attested,format=text" jsonschema_description:"What a person attests, where no machine can show it."`
+}
+
+type frameKeys struct {
+	CyberEssentials []Value[string] `json:"cyber_essentials" jsonschema:"format=theme" jsonschema_description:"Themes of Cyber Essentials, requirements v3.3."`
+	DSPTCAF         []Value[string] `json:"dspt_caf" jsonschema:"format=outcome" jsonschema_description:"Contributing outcomes of the CAF-aligned DSPT."`
+	NCSC            []Value[string] `json:"ncsc" jsonschema:"format=principle" jsonschema_description:"Principles of the NCSC's guidance on end user devices."`
+	CISDebian13     []Value[string] `json:"cis_debian_13" jsonschema:"format=cis" jsonschema_description:"Numbers of the CIS benchmark for Debian 13, v1.0.0."`
 }
 
 type addKeys struct {

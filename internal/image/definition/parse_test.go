@@ -97,7 +97,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%v of %d lines", o, lines)
 			}
 		}
-		for _, into := range []any{&baseKeys{}, &imageKeys{}, &featureKeys{}, &respinKeys{}, &[]checkKeys{}} {
+		for _, into := range []any{&baseKeys{}, &imageKeys{}, &featureKeys{}, &respinKeys{}, &[]checkKeys{}, &[]controlKeys{}} {
 			r := newReport()
 			n := r.parseText("x.yaml", []byte(text))
 			if n != nil {

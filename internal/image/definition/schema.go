@@ -12,16 +12,20 @@ import (
 // Kinds returns the kinds of definition files in merge order.
 func Kinds() []Kind { return []Kind{KindBase, KindFeature, KindImage, KindRespin} }
 
-// kindChecks are the files in checks/, which define nothing by themselves but have a schema too.
-const kindChecks Kind = "checks"
+// The files in checks/ and controls/ define nothing by themselves but have a schema too.
+const (
+	kindChecks   Kind = "checks"
+	kindControls Kind = "controls"
+)
 
 // SchemaKinds returns the kinds of files that have a schema.
-func SchemaKinds() []Kind { return append(Kinds(), kindChecks) }
+func SchemaKinds() []Kind { return append(Kinds(), kindChecks, kindControls) }
 
 // Schema returns the JSON Schema (draft 2020-12) of one kind of file, as the text of docs/schema/KIND.json.
 func Schema(kind Kind) ([]byte, error) {
 	keys := map[Kind]any{
 		KindBase: baseKeys{}, KindFeature: featureKeys{}, KindImage: imageKeys{}, KindRespin: respinKeys{}, kindChecks: []checkKeys{},
+		kindControls: []controlKeys{},
 	}
 	if keys[kind] == nil {
 		return nil, fmt.Errorf("no schema for a %q", kind)

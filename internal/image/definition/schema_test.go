@@ -67,7 +67,7 @@ func validate(t *testing.T, s *jsonschema.Schema, text []byte) error {
 func TestFixturesFitSchema(t *testing.T) {
 	patterns := map[Kind]string{
 		KindBase: "bases/*/base.yaml", KindFeature: "features/*/feature.yaml", KindImage: "images/*.yaml",
-		KindRespin: "respins/*/respin.yaml", kindChecks: "*/*/checks/*.yaml",
+		KindRespin: "respins/*/respin.yaml", kindChecks: "*/*/checks/*.yaml", kindControls: "controls/*.yaml",
 	}
 	for kind, pattern := range patterns {
 		s := compiled(t, kind)
@@ -250,7 +250,10 @@ func TestPageExamples(t *testing.T) {
 		"files": &struct {
 			Files []fileKeys `json:"files"`
 		}{},
-		"checks": &[]checkKeys{},
+		"checks": &[]checkKeys{}, "controls": &[]controlKeys{},
+		"waivers": &struct {
+			Waivers []waiverKeys `json:"waivers"`
+		}{},
 		"allow_secrets": &struct {
 			Allow []allowKeys `json:"allow_secrets"`
 		}{},

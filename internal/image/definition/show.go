@@ -239,6 +239,11 @@ func (p *page) contents(img *Image) {
 	p.list("", "scripts", scripts...)
 	p.list("", "checks", checks...)
 	p.list("", "allow_secrets", allowed...)
+	var waived []entry
+	for _, w := range img.Waivers {
+		waived = append(waived, entry{"", w.Control + ": " + scalar(w.Reason) + " (" + w.By + ", until " + w.Until + ")", w.Origin})
+	}
+	p.list("", "waivers", waived...)
 }
 
 // fileLine is the path of a file and, after a tab, what is there.

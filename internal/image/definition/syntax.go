@@ -87,6 +87,22 @@ var syntaxes = map[string]syntax{
 
 	"unit":    {noun: "a systemd unit", example: "cups.service", pattern: re(`^[A-Za-z0-9:_.@\\-]+\.(service|socket|target|timer|mount|automount|path|slice|device|scope|swap)$`), most: 255},
 	"process": {noun: "the name of a process", example: "cinnamon", pattern: re(`^[^\s/` + control + `]+$`), most: 255},
+
+	"control":  {noun: "a control", example: "FW-1", rule: "capital letters and digits, a dash and a number, for example FW-1", pattern: re(`^[A-Z][A-Z0-9]*-[0-9]+$`), most: 20},
+	"check":    {noun: "a check", example: "firewall/drops-inbound", rule: "the part that brings it and the check's id, for example firewall/drops-inbound", pattern: re(`^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*$`), most: 127},
+	"built":    {noun: "something that a build shows", example: "sbom", words: BuiltProofs},
+	"firmware": {noun: "a firmware", example: "secureboot", words: []string{"bios", "uefi", "secureboot"}},
+	"reason":   {noun: "text", example: "The ward's monitors show no patient; reviewed each quarter", pattern: re(`\S`), lines: true},
+	"person":   {noun: "a name or a role", example: "Head of IT", pattern: re(`\S`), most: 100},
+	"day":      {noun: "a day", example: "2027-03-31", rule: "year, month and day, for example 2027-03-31", pattern: re(`^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`)},
+	"outcome":  {noun: "an outcome of the CAF", example: "B4.b", pattern: re(`^[A-E][1-9]\.[a-z]$`)},
+	"cis":      {noun: "a number of the benchmark", example: "1.3.1.2", pattern: re(`^[1-9](\.[0-9]{1,2}){2,5}$`)},
+	"theme":    {noun: "a theme of Cyber Essentials", example: "Firewalls", words: []string{"Firewalls", "Secure configuration", "Security update management", "User access control", "Malware protection"}},
+	"principle": {noun: "a principle of the NCSC's guidance", example: "Secure boot", words: []string{
+		"Data-in-transit protection", "Data-at-rest protection", "Authentication", "Secure boot", "Platform integrity and application sandboxing",
+		"Application allow listing", "Malicious code detection and prevention", "Security policy enforcement", "External interface protection",
+		"Device update policy", "Event collection for enterprise analysis", "Incident response",
+	}},
 }
 
 func kindsOfSecrets() (words []string) {

@@ -114,8 +114,27 @@ const (
 
 // A Verdict is the state of one file.
 type Verdict struct {
-	File  string `json:"file"`
-	State State  `json:"state"`
+	File   string `json:"file"`
+	SHA256 string `json:"-"` // that it is to have
+	State  State  `json:"state"`
+}
+
+// Check holds every file of a folder against its manifest, whoever signed it or nobody. A folder without a manifest gives
+// an error that is os.ErrNotExist.
+func Check(dir string) ([]Verdict, error) {
+	_, sums, err := readSums(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []Verdict
+	for _, s := range sums {
+		state, err := s.check(dir)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, Verdict{s.Name, s.SHA256, state})
+	}
+	return all, nil
 }
 
 // check reads a file of the manifest.

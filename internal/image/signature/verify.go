@@ -64,7 +64,7 @@ func Verify(dir, only string, key *PublicKey) (*Report, error) {
 		if err != nil {
 			return r, err
 		}
-		r.Files = append(r.Files, Verdict{s.Name, state})
+		r.Files = append(r.Files, Verdict{s.Name, s.SHA256, state})
 		if state != Good {
 			bad = append(bad, fmt.Errorf("%s is %s", filepath.Join(dir, s.Name), state))
 		}

@@ -1,0 +1,121 @@
+package evidence
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"nhos.org/nhos/internal/image/definition"
+)
+
+// root is the folder of this repository's own definitions.
+const root = "../.."
+
+// TestRepositoryNames holds the names of checks, controls and scenarios in controls/ and docs/hazards.md against those
+// that this repository has. A check of a part that isn't there at all is listed only: an organisation's folder may have
+// controls for features that it doesn't take up.
+func TestRepositoryNames(t *testing.T) {
+	checks, parts := map[string]bool{}, map[string]bool{}
+	images, respins, err := definition.List(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	controls, err := definition.LoadControls(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range append(images, respins...) {
+		img, err := definition.Load(root, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := controls.Unknown(img); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+		for _, p := range img.Parts {
+			parts[p.Name] = true
+			for _, c := range p.Checks {
+				checks[c.ID] = true
+			}
+		}
+	}
+	known := map[string]bool{}
+	held := func(where, check string) {
+		part, _, _ := strings.Cut(check, "/")
+		switch {
+		case checks[check]:
+		case parts[part]:
+			t.Errorf("%s: no check %s", where, check)
+		default:
+			t.Logf("%s: check %s is of a part that no image has", where, check)
+		}
+	}
+	for _, c := range controls.List {
+		known[c.ID] = true
+		for _, k := range c.Checks {
+			held(k.Origin.String(), k.Value)
+		}
+		for _, s := range c.Scenarios {
+			of, _ := filepath.Glob(filepath.Join(root, "features/*/scenarios", s.Value+".yaml"))
+			if _, err := os.Stat(filepath.Join(root, "scenarios", s.Value+".yaml")); err != nil && len(of) == 0 {
+				t.Logf("%v: scenario %s isn't there", s.Origin, s.Value)
+			}
+		}
+	}
+	page, err := os.ReadFile(filepath.Join(root, "docs/hazards.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("`([a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*)`").FindAllStringSubmatch(string(page), -1) {
+		held("docs/hazards.md", m[1])
+	}
+	named := 0
+	for _, id := range regexp.MustCompile(`\b[A-Z][A-Z0-9]+-[0-9]+\b`).FindAllString(string(page), -1) {
+		if named++; !known[id] && !strings.HasPrefix(id, "DCB") {
+			t.Errorf("docs/hazards.md: no control %s", id)
+		}
+	}
+	if named < 10 {
+		t.Errorf("docs/hazards.md names %d controls", named)
+	}
+}
+
+// Every hazard says all that an entry of a hazard log has to.
+func TestHazardsAreWhole(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs/hazards.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := strings.Split(string(page), "\n## ")[1:]
+	if len(entries) < 8 {
+		t.Errorf("%d hazards", len(entries))
+	}
+	for _, e := range entries {
+		for _, part := range []string{"Cause", "Effect", "Controls", "Checks", "Left"} {
+			if !strings.Contains(e, "- **"+part+".** ") {
+				t.Errorf("%.40q has no %s", e, part)
+			}
+		}
+	}
+}
+
+func TestTableIsNoProgram(t *testing.T) {
+	p := &Pack{Product: "=HYPERLINK(1)", Organisation: "@x", Controls: []Control{{ID: "A-1", Result: Holds, Statement: "a \"b\", c\n\x1b[2Jd"}}}
+	text, err := p.table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(text))).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for i, want := range map[string]string{"product": "'=HYPERLINK(1)", "organisation": "'@x", "statement": "a \"b\", c\nd"} {
+		if got := rows[1][slices.Index(rows[0], i)]; got != want {
+			t.Errorf("%s is %q", i, got)
+		}
+	}
+}
