@@ -165,7 +165,7 @@ func TestMachineDiesWithItsProgram(t *testing.T) {
 		t.Fatalf("no machine was started: %q", line)
 	}
 	for begin := time.Now(); alive(pid); time.Sleep(20 * time.Millisecond) {
-		if time.Since(begin) > 30*time.Second {
+		if time.Since(begin) > 10*time.Second {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 			t.Fatal("QEMU lives on")
 		}

@@ -2,8 +2,11 @@ package definition
 
 import (
 	"os"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // imageOf reads text as an image's file.
@@ -18,8 +21,8 @@ func imageOf(text string) (imageKeys, error) {
 
 const whole = "description: A desktop\nbase: debian\nproduct: NHoS\n"
 
-// TestBounds sees to it that a file can't keep the reader busy, and that what is refused says where. A reader whose work
-// grows faster than its file is busy here until the test runs out of time.
+// TestBounds sees to it that a file can't keep the reader busy, and that what is refused says where. Its own
+// processor time is bounded, which other work on the machine doesn't change.
 func TestBounds(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"large", "# " + strings.Repeat("x", 1<<20), "images/x.yaml: it is too large"},
@@ -41,13 +44,30 @@ func TestBounds(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			begun := processorTime(t)
 			_, err := imageOf(test.text)
 			if err == nil {
 				t.Fatal("no error")
 			}
 			differ(t, "error", test.want, err.Error())
+			if took := processorTime(t) - begun; took > 5*time.Second {
+				t.Errorf("took %v of a processor", took)
+			}
 		})
 	}
+}
+
+// processorTime is what this thread has used.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	const thread = 1 // RUSAGE_THREAD
+	if err := syscall.Getrusage(thread, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // TestSameMeaning gives the reader one image in the ways that editors write it.
