@@ -70,7 +70,7 @@ func try(ctx context.Context, c manifest.Check, env []string) (string, error) {
 	case set != 1:
 		return "", fmt.Errorf("it says %d of run, unit, process and file, not one", set)
 	case c.Run != "":
-		return run(ctx, tryLimit, env, "/bin/sh", "-c", c.Run)
+		return run(ctx, tryLimit, env, "/bin/sh", "-ec", c.Run)
 	case c.Unit != "":
 		return unitActive(ctx, c.Unit)
 	case c.Process != "":

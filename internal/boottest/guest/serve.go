@@ -194,7 +194,7 @@ func (s *server) run(ctx context.Context, r Request) Answer {
 	}
 	status := -1
 	a := wait(ctx, r, func(ctx context.Context) (string, error) {
-		said, err := run(ctx, limit, s.env, "/bin/sh", "-c", r.Run)
+		said, err := run(ctx, limit, s.env, "/bin/sh", "-ec", r.Run)
 		var exit *exec.ExitError
 		switch {
 		case err == nil:
