@@ -15,6 +15,42 @@ import (
 // root is the folder of this repository's own definitions.
 const root = "../.."
 
+// secures are the features that are there to secure the desktop or to keep it quiet.
+var secures = []string{
+	"firewall", "accounts", "screen-lock", "removable-media", "usb-guard", "confinement", "updates", "time-and-logs", "hardening", "quiet",
+}
+
+// TestEveryCheckThatSecuresIsOfAControl sees to it that a respin can't lose one of them without the pack saying so, and
+// that a waiver has a control to name.
+func TestEveryCheckThatSecuresIsOfAControl(t *testing.T) {
+	controls, err := definition.LoadControls(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, c := range controls.List {
+		for _, k := range c.Checks {
+			named[k.Value] = true
+		}
+	}
+	img, err := definition.Load(root, "desktop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, feature := range secures {
+		i := slices.IndexFunc(img.Parts, func(p definition.Part) bool { return p.Name == feature })
+		if i < 0 || len(img.Parts[i].Checks) == 0 {
+			t.Errorf("the desktop has no feature %s with checks", feature)
+			continue
+		}
+		for _, c := range img.Parts[i].Checks {
+			if !named[c.ID] {
+				t.Errorf("no control names check %s", c.ID)
+			}
+		}
+	}
+}
+
 // TestRepositoryNames holds the names of checks, controls and scenarios in controls/ and docs/hazards.md against those
 // that this repository has. It is stricter than "nhos evidence", which lets controls of an organisation's folder name
 // checks of features that no image there has taken up.
