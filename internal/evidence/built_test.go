@@ -241,6 +241,22 @@ func TestWhenItWasTested(t *testing.T) {
 	}
 }
 
+// A medium that nobody booted isn't said to be in order.
+func TestAMediumThatWasntBootedSaysSo(t *testing.T) {
+	f := newFolder(t)
+	if err := os.RemoveAll(filepath.Join(f.out, "boots")); err != nil {
+		t.Fatal(err)
+	}
+	p := f.read(nil)
+	if text, colour := p.headline(); text != "Not tested: 4 not shown" || colour != "notrun" {
+		t.Errorf("%s: %s", colour, text)
+	}
+	var said strings.Builder
+	if err := p.Summary(&said); err != nil || !strings.Contains(said.String(), "\nno boot of this medium is kept: nhos test desk boots it\n") {
+		t.Errorf("%v\n%s", err, said.String())
+	}
+}
+
 // A scenario is told by what it shows, where its file says so.
 func TestAboutAScenario(t *testing.T) {
 	f := newFolder(t)
