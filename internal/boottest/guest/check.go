@@ -26,7 +26,10 @@ func pause(tried time.Duration) time.Duration {
 
 // check tries one check until it passes or its time is over.
 func check(ctx context.Context, c manifest.Check, env []string) Check {
-	t := repeat(ctx, c.Within, func(ctx context.Context) (string, error) { return try(ctx, c, env) })
+	end := time.Now().Add(c.Within)
+	t := repeat(ctx, c.Within, func(ctx context.Context) (string, error) {
+		return try(ctx, c, env, max(tryLimit, time.Until(end)))
+	})
 	return Check{Check: c, Passed: t.passed, Tries: t.count, Duration: t.duration, Output: t.output}
 }
 
@@ -58,8 +61,8 @@ func repeat(ctx context.Context, within time.Duration, try func(context.Context)
 	}
 }
 
-// try makes the assertion once. What it returns beside the error is for the report.
-func try(ctx context.Context, c manifest.Check, env []string) (string, error) {
+// try makes the assertion once, a command line within limit. What it returns beside the error is for the report.
+func try(ctx context.Context, c manifest.Check, env []string, limit time.Duration) (string, error) {
 	set := 0
 	for _, s := range []string{c.Run, c.Unit, c.Process, c.File} {
 		if s != "" {
@@ -70,7 +73,7 @@ func try(ctx context.Context, c manifest.Check, env []string) (string, error) {
 	case set != 1:
 		return "", fmt.Errorf("it says %d of run, unit, process and file, not one", set)
 	case c.Run != "":
-		return run(ctx, tryLimit, env, "/bin/sh", "-ec", c.Run)
+		return run(ctx, limit, env, "/bin/sh", "-ec", c.Run)
 	case c.Unit != "":
 		return unitActive(ctx, c.Unit)
 	case c.Process != "":

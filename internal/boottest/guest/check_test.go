@@ -96,6 +96,27 @@ func TestCheckProcess(t *testing.T) {
 	_ = cmd.Wait()
 }
 
+// TestLines says what a check of several lines is: as good as its first bad line, and bounded in time.
+func TestLines(t *testing.T) {
+	for lines, passes := range map[string]bool{"true\ntrue": true, "false\ntrue": false, "x=$(false)\ntrue": false, "sleep 5": false} {
+		if said, err := try(t.Context(), manifest.Check{Run: lines}, environment, 300*time.Millisecond); (err == nil) != passes {
+			t.Errorf("%q: %v %s", lines, err, said)
+		}
+	}
+}
+
+// TestOneTryMayTakeAllTheTime has a check that takes longer than a try takes by default.
+func TestOneTryMayTakeAllTheTime(t *testing.T) {
+	defer func(was time.Duration) { tryLimit = was }(tryLimit)
+	tryLimit = 100 * time.Millisecond
+	if c := check(t.Context(), manifest.Check{Run: "sleep 0.5", Within: 20 * time.Second}, environment); !c.Passed || c.Tries != 1 {
+		t.Errorf("%+v", c)
+	}
+	if c := check(t.Context(), manifest.Check{Run: "sleep 5"}, environment); c.Passed {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestRunIsBounded(t *testing.T) {
 	begin := time.Now()
 	// The child ignores what it can, and leaves a grandchild that holds the output open.

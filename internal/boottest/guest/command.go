@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-const (
-	maxOutput = 64 << 10 // bytes kept of what a command says
-	tryLimit  = 60 * time.Second
-)
+const maxOutput = 64 << 10 // bytes kept of what a command says
+
+// tryLimit is what one try of a check may take at least. A test makes it shorter.
+var tryLimit = 60 * time.Second
 
 // environment is what every command gets, whatever the program itself was given.
 var environment = []string{
