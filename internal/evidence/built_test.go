@@ -208,6 +208,72 @@ func TestEveryProofCanFail(t *testing.T) {
 	}
 }
 
+// A boot that failed is named, also where no control rests on what failed in it; a check says in which boots it wasn't so.
+func TestAFailedBootIsNamed(t *testing.T) {
+	f := newFolder(t)
+	f.boot("bios-cd", `"firmware": "bios", "verdict": "failed", "reasons": ["check tea/sweet failed"], "checks": [`+check("tea/hot", false)+`]`)
+	p := f.read(nil)
+	if want := []string{"Boot bios-cd failed: check tea/sweet failed."}; !slices.Equal(p.Notes, want) {
+		t.Errorf("notes %q", p.Notes)
+	}
+	i := slices.IndexFunc(p.Controls, func(c Control) bool { return c.ID == "TEA-1" })
+	if hot := p.Controls[i].Proofs[0]; !slices.Equal(hot.FailedIn, []string{"bios-cd"}) || len(hot.Boots) != 2 {
+		t.Errorf("looked at in %q, failed in %q", hot.Boots, hot.FailedIn)
+	}
+}
+
+func TestWhenItWasTested(t *testing.T) {
+	at := func(days ...int) (p Pack) {
+		for _, d := range days {
+			p.Boots = append(p.Boots, Boot{Started: today.AddDate(0, 0, d)})
+		}
+		return p
+	}
+	for want, p := range map[string]Pack{
+		"not yet: no boot of this medium is kept":       at(),
+		"1 boot, 22 November 2026":                      at(0),
+		"2 boots, 22 November 2026":                     at(0, 0),
+		"3 boots, 20 November 2026 to 23 November 2026": at(0, 1, -2),
+	} {
+		if got := p.Tested(); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}
+
+// A medium that nobody booted isn't said to be in order.
+func TestAMediumThatWasntBootedSaysSo(t *testing.T) {
+	f := newFolder(t)
+	if err := os.RemoveAll(filepath.Join(f.out, "boots")); err != nil {
+		t.Fatal(err)
+	}
+	p := f.read(nil)
+	if text, colour := p.headline(); text != "Not tested: 4 not shown" || colour != "notrun" {
+		t.Errorf("%s: %s", colour, text)
+	}
+	var said strings.Builder
+	if err := p.Summary(&said); err != nil || !strings.Contains(said.String(), "\nno boot of this medium is kept: nhos test desk boots it\n") {
+		t.Errorf("%v\n%s", err, said.String())
+	}
+}
+
+// A scenario is told by what it shows, where its file says so.
+func TestAboutAScenario(t *testing.T) {
+	f := newFolder(t)
+	said := func() string {
+		p := f.read(nil)
+		i := slices.IndexFunc(p.Controls, func(c Control) bool { return c.ID == "CUT-1" })
+		return p.Controls[i].Proofs[0].Said
+	}
+	if got := said(); got != "Scenario power-cut plays to its end" {
+		t.Errorf("without a file: %q", got)
+	}
+	f.write("scenarios/power-cut.yaml", "about: It starts again after a power cut\nsteps: [power cut]\n")
+	if got := said(); got != "It starts again after a power cut" {
+		t.Errorf("with a file: %q", got)
+	}
+}
+
 // TestWhatARespinTouches lays a file over one of the feature, and states a setting that its check looks at.
 func TestWhatARespinTouches(t *testing.T) {
 	f := newFolder(t)

@@ -15,6 +15,7 @@
 package evidence
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"nhos.org/nhos/internal/boottest/report"
+	"nhos.org/nhos/internal/boottest/scenario"
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/signature"
 	"nhos.org/nhos/internal/ui"
@@ -87,7 +89,9 @@ type Proof struct {
 	Name  string   `json:"name"` // "firewall/drops-inbound", "sbom", "secureboot"
 	Said  string   `json:"said"` // the check's claim, or what was found
 	State State    `json:"state"`
-	Boots []string `json:"boots,omitempty"` // names of boots that it was seen in
+	Boots []string `json:"boots,omitempty"` // names of boots that it was looked at in
+	// FailedIn are those of Boots in which it wasn't so.
+	FailedIn []string `json:"failed_in,omitempty"`
 }
 
 // A State is what came of a proof.
@@ -161,7 +165,7 @@ func Read(r Request) (*Pack, error) {
 			return nil, err
 		}
 	}
-	j := judge{img: img, of: of, now: r.Now, built: newBuilt(build, img, r.Key)}
+	j := judge{definitions: r.Definitions, img: img, of: of, now: r.Now, built: newBuilt(build, img, r.Key)}
 	p := &Pack{
 		Image: img.Name, Respin: img.Respin, Product: img.Product.Value, ODSCode: img.ODSCode.Value,
 		Medium: build.ISO, SHA256: build.SHA256, Size: build.Size, Judged: r.Now.UTC(), build: build,
@@ -197,6 +201,10 @@ func (p *Pack) count(runs []report.Run, j *judge) {
 			Name: name, Way: run.Way(), Scenario: r.Scenario, Verdict: string(r.Verdict), Started: r.Started.UTC(),
 			QEMU: r.QEMU, Firmware: r.Firmware, Accelerator: r.Accelerator.Name,
 		})
+		if r.Verdict != scenario.Passed {
+			// It may have failed by what no control names.
+			p.Notes = append(p.Notes, fmt.Sprintf("Boot %s failed: %s.", name, cmp.Or(strings.Join(r.Reasons, "; "), "its report says why")))
+		}
 	}
 }
 
@@ -245,11 +253,43 @@ func (p *Pack) Summary(w io.Writer) error {
 	if err := t.Write(w); err != nil {
 		return err
 	}
+	var lines []string
 	for _, name := range p.LeftOut {
-		if _, err := fmt.Fprintf(w, "left out: boot %s is of another medium\n", name); err != nil {
-			return err
+		lines = append(lines, fmt.Sprintf("left out: boot %s is of another medium", name))
+	}
+	if len(p.Boots) == 0 {
+		lines = append(lines, fmt.Sprintf("no boot of this medium is kept: nhos test %s boots it", cmp.Or(p.Respin, p.Image)))
+	}
+	lines = append(lines, p.tally(), fmt.Sprintf("%s, sha256 %s", p.Medium, p.SHA256))
+	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
+	return err
+}
+
+// tally counts the controls of each result: "39 controls: fails 4, not shown 1, ...".
+func (p *Pack) tally() string {
+	var all []string
+	for _, r := range Results {
+		if n := len(p.Of(r)); n > 0 {
+			all = append(all, fmt.Sprintf("%s %d", r, n))
 		}
 	}
-	_, err := fmt.Fprintf(w, "%s, sha256 %s\n", p.Medium, p.SHA256)
-	return err
+	return fmt.Sprintf("%d controls: %s", len(p.Controls), strings.Join(all, ", "))
+}
+
+// Tested says how many boots were counted, and from when they are.
+func (p *Pack) Tested() string {
+	if len(p.Boots) == 0 {
+		return "not yet: no boot of this medium is kept"
+	}
+	first := slices.MinFunc(p.Boots, func(a, b Boot) int { return a.Started.Compare(b.Started) }).Started
+	last := slices.MaxFunc(p.Boots, func(a, b Boot) int { return a.Started.Compare(b.Started) }).Started
+	const day = "2 January 2006"
+	text := fmt.Sprintf("%d boots, ", len(p.Boots))
+	if len(p.Boots) == 1 {
+		text = "1 boot, "
+	}
+	if first.Format(day) != last.Format(day) {
+		text += first.Format(day) + " to "
+	}
+	return text + last.Format(day)
 }

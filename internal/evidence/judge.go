@@ -8,16 +8,18 @@ import (
 
 	"nhos.org/nhos/internal/boottest/report"
 	"nhos.org/nhos/internal/boottest/scenario"
+	"nhos.org/nhos/internal/boottest/script"
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/manifest"
 )
 
 // A judge holds controls against what is known of one medium.
 type judge struct {
-	img, of *definition.Image // of is the respin's image, or img itself
-	runs    []report.Run      // of this medium alone
-	built   built
-	now     time.Time
+	definitions string            // folder
+	img, of     *definition.Image // of is the respin's image, or img itself
+	runs        []report.Run      // of this medium alone
+	built       built
+	now         time.Time
 }
 
 // control judges one control.
@@ -98,7 +100,7 @@ func (j *judge) check(id string) (Proof, string) {
 	}
 	switch {
 	case len(failed) > 0:
-		p.State = Bad
+		p.State, p.FailedIn = Bad, failed
 		return p, fmt.Sprintf("check %s failed in %s", id, strings.Join(failed, ", "))
 	case len(p.Boots) > 0:
 		p.State = Good
@@ -160,7 +162,7 @@ func (j *judge) boot(firmware string) (Proof, string) {
 
 // scenario looks for runs of a scenario.
 func (j *judge) scenario(name string) (Proof, string) {
-	p := Proof{Kind: "scenario", Name: name, State: Missing, Said: "Scenario " + name + " plays to its end"}
+	p := Proof{Kind: "scenario", Name: name, State: Missing, Said: j.about(name)}
 	why := "scenario " + name + " wasn't played on this medium"
 	for _, run := range j.runs {
 		r := run.Result
@@ -169,10 +171,21 @@ func (j *judge) scenario(name string) (Proof, string) {
 		}
 		p.Boots = append(p.Boots, r.Name)
 		if r.Verdict != scenario.Passed {
-			p.State, why = Bad, "scenario "+name+" failed in "+r.Name
+			p.FailedIn = append(p.FailedIn, r.Name)
+			p.State, why = Bad, "scenario "+name+" failed in "+strings.Join(p.FailedIn, ", ")
 		} else if p.State == Missing {
 			p.State, why = Good, ""
 		}
 	}
 	return p, why
+}
+
+// about is what a scenario says that it shows.
+func (j *judge) about(name string) string {
+	if path, err := script.Find(j.definitions, name); err == nil {
+		if s, err := script.Read(path); err == nil && s.About != "" {
+			return s.About
+		}
+	}
+	return "Scenario " + name + " plays to its end" // its file may be gone, or newer than this program
 }

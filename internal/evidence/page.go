@@ -143,6 +143,8 @@ func (p *Pack) headline() (text, colour string) {
 		return "1 control fails", class(Fails)
 	case failed > 1:
 		return fmt.Sprintf("%d controls fail", failed), class(Fails)
+	case len(p.Boots) == 0:
+		return fmt.Sprintf("Not tested: %d not shown", open), class(NotShown)
 	case open > 0:
 		text, colour = fmt.Sprintf("No control fails, %d not shown", open), class(NotShown)
 	default:
