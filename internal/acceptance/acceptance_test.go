@@ -35,12 +35,28 @@ func TestABootThatHangs(t *testing.T) {
 	}
 }
 
-// TestDesktop builds images/desktop and boots it to its desktop.
+// TestDesktop builds images/desktop, boots it to its desktop under the three firmwares, and works with it.
 func TestDesktop(t *testing.T) {
 	n := shipped(t)
 	n.build("desktop")
 	n.green("desktop", "secureboot", "usb", "--memory", "4096")
-	n.play("desktop", "quiet")
+	n.play("desktop", "tour", "quiet", "usb-storage") // their machines have the other firmwares
+}
+
+// TestTestbed works with what an organisation has beside its computers: shared folders, printers, scanners.
+func TestTestbed(t *testing.T) {
+	n := shipped(t)
+	n.build("desktop")
+	n.build("testbed")
+	n.play("testbed", "files-share", "printing")
+}
+
+// TestKiosk builds images/kiosk, the proof that an edition is a short file, and lets it be used and left alone.
+func TestKiosk(t *testing.T) {
+	n := shipped(t)
+	n.build("kiosk")
+	n.green("kiosk", "uefi", "usb")
+	n.play("kiosk", "kiosk")
 }
 
 // TestDesktopRepeats builds images/desktop twice, as TestMiniRepeats does.
