@@ -5,10 +5,15 @@ import (
 	"flag"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,8 +36,9 @@ func TestMain(m *testing.M) {
 // TestScripts runs the examples of testdata/script. Each begins in a folder with the definitions of
 // testdata/definitions, and with the files that it brings itself; NHOS_MIRROR is an archive of testdata/packages.
 //
-// Besides testscript's own commands there is "exits CODE PROGRAM...", for an exit code that isn't only not 0, and
-// "premade IMAGE LAYER...", which puts stand-ins for layers into the store (package layertest).
+// Besides testscript's own commands there is "exits CODE PROGRAM...", for an exit code that isn't only not 0,
+// "premade IMAGE LAYER...", which puts stand-ins for layers into the store (package layertest), and "asks N PATH
+// PROGRAM...", for how often the mirror is asked for that path.
 func TestScripts(t *testing.T) {
 	packages, err := os.ReadFile("testdata/packages")
 	if err != nil {
@@ -48,7 +54,11 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		UpdateScripts:      *update,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("NHOS_MIRROR", archive.Mirror())
+			m := &mirror{Handler: archive}
+			e.Values["mirror"] = m
+			server := httptest.NewServer(m)
+			e.Defer(server.Close)
+			e.Setenv("NHOS_MIRROR", server.URL+"/debian")
 			e.Setenv("NHOS_STORE", filepath.Join(e.WorkDir, ".store"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("LC_ALL", "C.UTF-8")
@@ -56,6 +66,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,
+			"asks":    asks,
 			"premade": func(ts *testscript.TestScript, _ bool, args []string) { premade(t, ts, args) },
 		},
 	})
@@ -106,6 +117,44 @@ func exits(ts *testscript.TestScript, negated bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, not %d", got, want)
+	}
+}
+
+// A mirror is an archive as one script asks it.
+type mirror struct {
+	http.Handler
+	mu    sync.Mutex
+	asked []string // paths
+}
+
+func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	m.asked = append(m.asked, r.URL.Path)
+	m.mu.Unlock()
+	m.Handler.ServeHTTP(w, r)
+}
+
+// forget forgets what was asked, and says how often it was a file whose path holds this text.
+func (m *mirror) forget(file string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	others := slices.DeleteFunc(slices.Clone(m.asked), func(path string) bool { return strings.Contains(path, file) })
+	times := len(m.asked) - len(others)
+	m.asked = nil
+	return times
+}
+
+func asks(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) < 3 {
+		ts.Fatalf("usage: asks TIMES FILE PROGRAM [ARGUMENT...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	m := ts.Value("mirror").(*mirror)
+	m.forget("")
+	ts.Check(ts.Exec(args[2], args[3:]...))
+	if got := m.forget(args[1]); got != want {
+		ts.Fatalf("it asked for %s %d times, not %d", args[1], got, want)
 	}
 }
 

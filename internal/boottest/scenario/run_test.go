@@ -52,6 +52,7 @@ func TestRunJudgesForeignMedia(t *testing.T) {
 		code   []byte
 		reason string // part of the first; "" passes
 		note   string // part of one
+		total  time.Duration
 	}{
 		"a message": {code: vmtest.Print("Welcome to another system.\r\nlogin:", nil), note: "only its screen was judged"},
 		"restarts":  {code: vmtest.Reset, reason: "the guest restarted by itself"},
@@ -64,10 +65,14 @@ func TestRunJudgesForeignMedia(t *testing.T) {
 			code: vmtest.Print("GNU GRUB version 9\r\n\r\nAnother System", vmtest.AfterKey(vmtest.Reset)),
 			note: "so Enter was pressed", reason: "the guest restarted by itself",
 		},
+		"never comes to rest": {code: vmtest.Restless, note: "never came to rest in 20s, so only its screen was judged", total: 20 * time.Second},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, vmtest.Medium(t, test.code, nil))
+			if test.total > 0 {
+				o.limits.total = test.total
+			}
 			r, err := Run(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)

@@ -130,6 +130,13 @@ func TestWatch(t *testing.T) {
 			foreign: true, feed: []feeding{tick(106*s, scene{changed: 5 * s, blank: true, read: true})},
 			over: true, reason: "hangs",
 		},
+		"a foreign screen that never stands still": {
+			foreign: true, feed: []feeding{tick(590*s, scene{changed: 589 * s}), tick(601*s, scene{changed: 600 * s})},
+			over: true, note: "the guest never answered and never came to rest in 10m0s, so only its screen was judged",
+		},
+		"a foreign screen that goes blank in the end": {
+			foreign: true, feed: []feeding{tick(601*s, scene{changed: 600 * s, blank: true})}, over: true, reason: "not done after 10m0s",
+		},
 		"a foreign guest that answered and hangs": {
 			foreign: true, feed: []feeding{hello(5 * s), tick(106*s, scene{read: true})}, over: true, reason: "hangs",
 		},

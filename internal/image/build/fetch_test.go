@@ -23,8 +23,12 @@ import (
 	"nhos.org/nhos/internal/ui"
 )
 
+// TestMain gives the tests mounts of their own, as nhos build has them: without, no layer is made in memory.
 func TestMain(m *testing.M) {
 	rootfs.Init()
+	if err := rootfs.OwnMounts(); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 

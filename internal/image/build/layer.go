@@ -37,7 +37,7 @@ func (b *builder) layer(ctx context.Context, i int) error {
 				return store.Action{}, err
 			}
 		}
-		return b.inRoom(w, l, func(room string) (store.Action, error) {
+		return b.inRoom(w, l, log, func(room string) (store.Action, error) {
 			return b.makeLayer(ctx, i, room, filepath.Join(w.Dir, "out"), repository, date, log)
 		})
 	})

@@ -13,7 +13,7 @@ import (
 )
 
 // burn writes a folder as an ISO with a layer on it.
-func burn(t *testing.T, dir, layer string, options ...string) string {
+func burn(t testing.TB, dir, layer string, options ...string) string {
 	t.Helper()
 	iso := filepath.Join(t.TempDir(), "medium.iso")
 	args := append([]string{

@@ -13,7 +13,7 @@ import (
 )
 
 // lay runs a script in a new folder and returns the folder.
-func lay(t *testing.T, script string) string {
+func lay(t testing.TB, script string) string {
 	t.Helper()
 	dir := t.TempDir()
 	cmd := exec.Command("sh", "-euc", script)
@@ -25,7 +25,7 @@ func lay(t *testing.T, script string) string {
 }
 
 // squash packs a folder, all times the same unless the script sets them.
-func squash(t *testing.T, dir string, options ...string) string {
+func squash(t testing.TB, dir string, options ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "layer.squashfs")
 	args := append([]string{dir, file, "-noappend", "-quiet", "-no-progress", "-mkfs-time", "0"}, options...)

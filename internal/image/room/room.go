@@ -31,21 +31,38 @@ func Out(dir string) Place {
 	return Place{dir, "make room there, or name another folder with --out"}
 }
 
+// Memory is a place that is given back before a person could make room in it.
+func Memory(dir string) Place {
+	return Place{dir, ""}
+}
+
 // Explain returns err as one that names the full file system, if that is what is behind it; if not, as it is. said is
 // what programs printed meanwhile. It has to be called before anything is tidied up.
 func Explain(err error, said string, places ...Place) error {
-	if err == nil || !lacking(err, said) {
-		return err
-	}
-	at, state := fullest(err, places)
+	at, state := lacking(err, said, places)
 	if at.dir == "" {
 		return err
 	}
 	return ui.Hint(fmt.Errorf("the file system of %s %s: %w", at.dir, state, err), at.hint)
 }
 
-// lacking says whether an error or what was printed tells of a lack of room.
-func lacking(err error, said string) bool {
+// In says whether a lack of room is behind err, and that of this place rather than of the others. As [Explain], it has to
+// be called before anything is tidied up by the caller; a program may have done so already.
+func In(at Place, err error, said string, others ...Place) bool {
+	fullest, _ := lacking(err, said, append([]Place{at}, others...))
+	return fullest.dir == at.dir
+}
+
+// lacking is the place whose lack of room is behind err, if any, and what it lacks.
+func lacking(err error, said string, places []Place) (at Place, state string) {
+	if err == nil || !tells(err, said) {
+		return Place{}, ""
+	}
+	return fullest(err, places)
+}
+
+// tells says whether an error or what was printed tells of a lack of room.
+func tells(err error, said string) bool {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return true
 	}

@@ -347,7 +347,8 @@ func openNow(dir string) (*Store, error) {
 	return s, os.Chtimes(s.use.Name(), began, began)
 }
 
-// TestNothingIsRemovedBetweenALookAndItsTouch holds the guard as a removal does: a look waits until it is over.
+// TestNothingIsRemovedBetweenALookAndItsTouch holds the guard as a removal does: a look waits until it is over, and so
+// does what would take the place of the file that is removed.
 func TestNothingIsRemovedBetweenALookAndItsTouch(t *testing.T) {
 	writer := open(t)
 	b := put(t, writer, "a layer")
@@ -361,6 +362,7 @@ func TestNothingIsRemovedBetweenALookAndItsTouch(t *testing.T) {
 		"Path":   func() { _, _ = s.Path(b) },
 		"Action": func() { _, _ = s.Action(key) },
 		"Open":   func() { _, _ = Open(s.Dir()) },
+		"Put":    func() { _, _ = writer.Put(strings.NewReader("a layer"), "") },
 	} {
 		release := writer.guard(unix.LOCK_EX)
 		looked := make(chan bool)

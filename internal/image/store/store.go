@@ -178,6 +178,7 @@ func (s *Store) adopt(f *os.File, b Blob) error {
 	if err := errors.Join(f.Chmod(0o444), f.Sync(), os.MkdirAll(filepath.Dir(path), 0o755)); err != nil {
 		return fmt.Errorf("storing a file: %w", err)
 	}
+	defer s.guard(unix.LOCK_SH)() // else it could take the place of an older one that is just being removed
 	if err := os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("storing a file: %w", err)
 	}
