@@ -43,14 +43,6 @@ func TestDesktop(t *testing.T) {
 	n.play("desktop", "tour", "quiet", "usb-storage") // their machines have the other firmwares
 }
 
-// TestTestbed works with what an organisation has beside its computers: shared folders, printers, scanners.
-func TestTestbed(t *testing.T) {
-	n := shipped(t)
-	n.build("desktop")
-	n.build("testbed")
-	n.play("testbed", "files-share", "printing")
-}
-
 // TestKiosk builds images/kiosk, the proof that an edition is a short file, and lets it be used and left alone.
 func TestKiosk(t *testing.T) {
 	n := shipped(t)
