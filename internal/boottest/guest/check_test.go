@@ -98,7 +98,7 @@ func TestCheckProcess(t *testing.T) {
 
 // TestLines says what a check of several lines is: as good as its first bad line, and bounded in time.
 func TestLines(t *testing.T) {
-	for lines, passes := range map[string]bool{"true\ntrue": true, "false\ntrue": false, "x=$(false)\ntrue": false, "sleep 5": false} {
+	for lines, passes := range map[string]bool{"true\n:": true, "false\ntrue": false, "x=$(false)\ntrue": false, "sleep 5": false} {
 		if said, err := try(t.Context(), manifest.Check{Run: lines}, environment, 300*time.Millisecond); (err == nil) != passes {
 			t.Errorf("%q: %v %s", lines, err, said)
 		}
