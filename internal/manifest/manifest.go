@@ -55,3 +55,6 @@ type Check struct {
 	// Within is how long the check is retried until it passes. Zero is once.
 	Within time.Duration `json:"within_ns,omitempty"`
 }
+
+// EntryArguments are what the entries of the boot menu add to the kernel's command line, by the entries' names.
+var EntryArguments = map[string]string{"check": "nhos.check-medium", "ram": "toram"}

@@ -22,6 +22,9 @@ func facts() Facts {
 		f.Kernel = strings.TrimSpace(string(release))
 	}
 	f.Hostname, _ = os.Hostname()
+	if line, err := os.ReadFile("/proc/cmdline"); err == nil {
+		f.Arguments = strings.TrimSpace(string(line))
+	}
 	if _, err := os.Stat("/sys/firmware/efi"); err == nil {
 		f.Firmware = "uefi"
 	}

@@ -68,6 +68,7 @@ type Facts struct {
 	OS         string        `json:"os"`     // PRETTY_NAME
 	Kernel     string        `json:"kernel"` // release
 	Hostname   string        `json:"hostname"`
+	Arguments  string        `json:"arguments"` // the kernel's command line
 	SecureBoot bool          `json:"secure_boot"`
 	Firmware   string        `json:"firmware"` // bios, uefi
 	MemoryMiB  int           `json:"memory_mib"`

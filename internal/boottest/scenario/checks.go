@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,6 +95,18 @@ func (r *Result) secureBootOn() Check {
 	c := own("guest/secure-boot-on", "the guest runs with Secure Boot on")
 	c.Passed = r.Guest.SecureBoot
 	c.Output = fmt.Sprintf("firmware %s, Secure Boot %t", r.Guest.Firmware, r.Guest.SecureBoot)
+	return c
+}
+
+// entryStarted holds the entry of the menu that was to be started against the command line that the kernel got.
+func entryStarted(entry, arguments string) Check {
+	c := own("guest/entry-started", fmt.Sprintf("the guest was started by the entry %q of the boot menu", entry))
+	c.Passed, c.Output = true, arguments
+	for name, argument := range manifest.EntryArguments {
+		if slices.Contains(strings.Fields(arguments), argument) != (name == entry) {
+			c.Passed = false
+		}
+	}
 	return c
 }
 

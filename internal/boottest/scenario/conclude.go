@@ -49,6 +49,9 @@ func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) er
 	if o.Firmware == vm.SecureBoot && r.Guest != nil {
 		r.Checks = append(r.Checks, r.secureBootOn())
 	}
+	if known := w.guest(); known != nil && o.Entry != "" {
+		r.Checks = append(r.Checks, entryStarted(o.Entry, known.facts.Arguments))
+	}
 	r.judge()
 	return nil
 }

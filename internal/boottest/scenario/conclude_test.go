@@ -3,6 +3,7 @@ package scenario
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,16 @@ func TestConcludePasses(t *testing.T) {
 	}
 }
 
+// TestConcludeKnowsTheEntry has the guest started as it was to be.
+func TestConcludeKnowsTheEntry(t *testing.T) {
+	for entry, arguments := range map[string]string{"start": "boot=live quiet", "check": "boot=live nhos.check-medium", "ram": "boot=live quiet toram"} {
+		r := concluded(t, func(_ *Result, o *Options, w *watch) { o.Entry, w.facts.Arguments = entry, arguments })
+		if r.Verdict != Passed || !slices.ContainsFunc(r.Checks, func(c Check) bool { return c.ID == "guest/entry-started" && c.Passed }) {
+			t.Errorf("%s: %s, %q", entry, r.Verdict, r.Reasons)
+		}
+	}
+}
+
 func TestConcludeFails(t *testing.T) {
 	tests := map[string]struct {
 		change func(*Result, *Options, *watch)
@@ -84,6 +95,12 @@ func TestConcludeFails(t *testing.T) {
 				}
 			}, "check medium/unchanged failed",
 		},
+		"another entry": {func(_ *Result, o *Options, w *watch) {
+			o.Entry, w.facts.Arguments = "check", "BOOT_IMAGE=/live/vmlinuz boot=live quiet"
+		}, "check guest/entry-started failed"},
+		"another one still": {func(_ *Result, o *Options, w *watch) {
+			o.Entry, w.facts.Arguments = "start", "BOOT_IMAGE=/live/vmlinuz boot=live quiet toram"
+		}, "check guest/entry-started failed"},
 		"no Secure Boot": {func(_ *Result, _ *Options, w *watch) { w.facts.SecureBoot = false }, "check guest/secure-boot-on failed"},
 		"another product": {
 			func(r *Result, _ *Options, _ *watch) { r.Manifest.Product = "Mersey Desktop" }, "check screen/menu-names-product failed",

@@ -143,6 +143,10 @@ func (o *observer) look(ctx context.Context) error {
 	}
 	s.read = o.isRead
 	if o.entry > 0 && o.early() && !o.pressed && !s.blank {
+		// Reading the screen takes longer than a menu waits. Any key holds it, and this one stays at its top.
+		if err := o.machine.SendKey(ctx, "up"); err != nil {
+			return err
+		}
 		if err := o.choose(ctx, l); err != nil {
 			return err
 		}

@@ -3,13 +3,15 @@ package media
 import (
 	"fmt"
 	"strings"
+
+	"nhos.org/nhos/internal/manifest"
 )
 
 // entries are those of the boot menu, from the top. A title has a place for the product's name.
-var entries = []struct{ id, title, arguments string }{
-	{"start", "Start %s", ""},
-	{"check", "Check the medium and start %s", " nhos.check-medium"},
-	{"ram", "Start %s from RAM", " toram"},
+var entries = []struct{ id, title string }{
+	{"start", "Start %s"},
+	{"check", "Check the medium and start %s"},
+	{"ram", "Start %s from RAM"},
 }
 
 // Menu is GRUB's configuration.
@@ -52,10 +54,10 @@ fi
 	for _, entry := range entries {
 		fmt.Fprintf(&b, `
 menuentry "%s" --id %s {
-	linux /live/vmlinuz %s%s $console
+	linux /live/vmlinuz %s $console
 	initrd /live/initrd.img
 }
-`, fmt.Sprintf(entry.title, c.Product), entry.id, arguments, entry.arguments)
+`, fmt.Sprintf(entry.title, c.Product), entry.id, strings.TrimSpace(arguments+" "+manifest.EntryArguments[entry.id]))
 	}
 	return b.String()
 }
