@@ -46,12 +46,21 @@ Acquire::http::Proxy::localhost "DIRECT";
 Debug::NoLocking "true";
 `
 
+// tmpDir is below the folder, too.
+const tmpDir = "tmp"
+
 // newAptWorld lays out the folder for this base and these mirrors.
 func newAptWorld(ctx context.Context, dir string, base definition.Base, mirrors Mirrors) (*aptWorld, error) {
 	for _, sub := range []string{"etc/apt.conf.d", "etc/preferences.d", "etc/sources.list.d", "state/lists/partial", "cache/archives/partial", "log"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, fmt.Errorf("setting up apt: %w", err)
 		}
+	}
+	// What apt writes while it verifies signatures lies here and not in everybody's folder: an apt that is killed leaves
+	// it, and the next call removes it. Its methods run as a user of their own.
+	tmp := filepath.Join(dir, tmpDir)
+	if err := errors.Join(os.RemoveAll(tmp), os.Mkdir(tmp, 0o755), os.Chmod(tmp, 0o777|os.ModeSticky)); err != nil {
+		return nil, fmt.Errorf("setting up apt: %w", err)
 	}
 	keyring := filepath.Join(base.Dir, base.Keyring)
 	if _, err := os.Stat(keyring); err != nil {
@@ -94,7 +103,7 @@ func proxies(ctx context.Context) string {
 // run runs one of apt's programs in this world and returns what it printed. Its error carries apt's own words.
 func (a *aptWorld) run(ctx context.Context, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(os.Environ(), "APT_CONFIG="+filepath.Join(a.dir, "apt.conf"), "LC_ALL=C.UTF-8")
+	cmd.Env = append(os.Environ(), "APT_CONFIG="+filepath.Join(a.dir, "apt.conf"), "TMPDIR="+filepath.Join(a.dir, tmpDir), "LC_ALL=C.UTF-8")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.WaitDelay = 5 * time.Second // apt's own children may outlive it for a moment

@@ -48,7 +48,7 @@ func (r *resolver) remember(steps []step) error {
 	file := r.apt.memory(key, text)
 	err = os.MkdirAll(filepath.Dir(file), 0o755)
 	if err == nil {
-		err = renameio.WriteFile(file, []byte(text), 0o644)
+		err = renameio.WriteFile(file, []byte(text), 0o644, renameio.WithTempDir(filepath.Join(r.apt.dir, tmpDir)))
 	}
 	if err != nil {
 		return fmt.Errorf("remembering the lock: %w", err)

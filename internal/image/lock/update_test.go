@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"nhos.org/nhos/internal/image/archivetest"
 	"nhos.org/nhos/internal/image/definition"
@@ -224,6 +225,33 @@ func TestAnInterruptedLock(t *testing.T) {
 	}
 	if files := d.solved(t); len(files) > 0 {
 		t.Errorf("left behind: %v", files)
+	}
+}
+
+// TestNothingOfAptsIsOutsideItsFolder watches the folder for everybody's files while signatures are verified.
+func TestNothingOfAptsIsOutsideItsFolder(t *testing.T) {
+	d := newDesk(t, plain)
+	everybodys := t.TempDir()
+	t.Setenv("TMPDIR", everybodys)
+	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if _, err := unix.InotifyAddWatch(fd, everybodys, unix.IN_CREATE); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(d.apt, "tmp", "apt.sig.killed")
+	if err := errors.Join(os.Mkdir(filepath.Dir(left), 0o755), os.WriteFile(left, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	d.mustLock(t, "desk")
+	events := make([]byte, 4096)
+	if n, err := unix.Read(fd, events); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("files were made in the folder of TMPDIR: %q, %v", events[:max(n, 0)], err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what an apt left that was killed is still there: %v", err)
 	}
 }
 

@@ -24,7 +24,7 @@ func (s *Store) Remember(name string, text []byte) error {
 		return fmt.Errorf("noting: %q is no name", name)
 	}
 	dir := filepath.Join(s.dir, "notes")
-	err := errors.Join(os.MkdirAll(dir, 0o755), renameio.WriteFile(filepath.Join(dir, name), text, 0o644))
+	err := errors.Join(os.MkdirAll(dir, 0o755), renameio.WriteFile(filepath.Join(dir, name), text, 0o644, renameio.WithTempDir(dir)))
 	if err != nil {
 		return fmt.Errorf("noting %s: %w", name, err)
 	}
