@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 IMAGE ?= desktop
+# MiB of the machine that it boots on.
+MEMORY ?= 4096
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NHOS := bin/nhos
 
@@ -15,7 +17,7 @@ TEST_PACKAGES := busybox-static chromium diffoscope-minimal e2fsprogs libfaketim
 
 image: setup ## make an image, boot it, and say where the ISO and the report are
 	$(SUDO) $(NHOS) build $(IMAGE)
-	$(SUDO) $(NHOS) test $(IMAGE)
+	$(SUDO) $(NHOS) test $(IMAGE) --memory $(MEMORY)
 
 test: setup-test lint unit boot ## every test of the project
 

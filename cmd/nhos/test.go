@@ -107,7 +107,7 @@ func (t *testFlags) add(c *cobra.Command) {
 	p.StringSliceVar(&t.scenarios, "scenario", nil, "`name` or file of a scenario to play; several with commas")
 	p.IntSliceVar(&t.memories, "memory", nil, fmt.Sprintf("memory of the guest in `MiB`; several with commas (default: the scenario's, or %d)", vm.DefaultMemory))
 	p.StringVar(&t.entry, "entry", "", "`entry` of the boot menu: start, check or ram (default: the one that starts by itself)")
-	p.DurationVar(&t.timeout, "timeout", 0, "`time` that a boot and its checks may take (default 5m with KVM, 20m without; a scenario's steps have their own)")
+	p.DurationVar(&t.timeout, "timeout", 0, "`time` that a boot and its checks may take (default 15m with KVM, 1h without; a scenario's steps have their own)")
 	p.StringVar(&t.accelerator, "accelerator", "", "kvm or tcg (default: kvm if a kernel boots with it)")
 	p.StringVar(&t.trace, "trace", "", "write what ran when to `FILE`, for ui.perfetto.dev or chrome://tracing")
 	p.BoolVar(&t.interactive, "interactive", false, "leave the machine on when a step fails or all are done: a prompt for steps, and its screen by VNC")

@@ -21,19 +21,18 @@ type limits struct {
 
 func limitsOf(accelerator string, timeout time.Duration, script bool) limits {
 	l := limits{
-		total: 20 * time.Minute, hang: 3 * time.Minute, still: 75 * time.Second, read: 20 * time.Second,
+		total: time.Hour, boot: 15 * time.Minute, hang: 3 * time.Minute, still: 75 * time.Second, read: 20 * time.Second,
 		settle: 90 * time.Second, grace: 90 * time.Second, stuck: 4 * time.Minute,
 	}
 	if accelerator == vm.KVM {
 		l = limits{
-			total: 5 * time.Minute, hang: 75 * time.Second, still: 45 * time.Second, read: 15 * time.Second,
+			total: 15 * time.Minute, boot: 4 * time.Minute, hang: 75 * time.Second, still: 45 * time.Second, read: 15 * time.Second,
 			settle: 30 * time.Second, grace: 30 * time.Second, stuck: 105 * time.Second,
 		}
 	}
 	if timeout > 0 {
-		l.total = timeout
+		l.total, l.boot = timeout, timeout*3/4
 	}
-	l.boot = l.total * 3 / 4
 	if script && timeout == 0 {
 		l.total = 0 // its steps have limits of their own
 	}

@@ -41,7 +41,7 @@ func options(t *testing.T, medium string) Options {
 		Medium: medium, Firmware: vm.BIOS, As: vm.CD, Memory: 128, CPUs: 1, Accelerator: vm.TCG,
 		Dir: filepath.Join(t.TempDir(), "run"), CacheDir: t.TempDir(), NHOS: program(t),
 		limits: &limits{
-			total: 3 * time.Minute, hang: 12 * time.Second, still: 6 * time.Second, read: 3 * time.Second,
+			total: 3 * time.Minute, boot: 3 * time.Minute, hang: 12 * time.Second, still: 6 * time.Second, read: 3 * time.Second,
 			settle: time.Second, grace: time.Second, stuck: time.Second,
 		},
 	}
@@ -71,7 +71,7 @@ func TestRunJudgesForeignMedia(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, vmtest.Medium(t, test.code, nil))
 			if test.total > 0 {
-				o.limits.total = test.total
+				o.limits.total, o.limits.boot = test.total, test.total
 			}
 			r, err := Run(t.Context(), o)
 			if err != nil {

@@ -238,8 +238,8 @@ func (w *watch) tick(at time.Duration, s scene) {
 		w.over = shown || at-w.doneAt > w.limits.settle
 	case w.dying > 0 && at-w.dying > w.limits.grace:
 		w.over = true
-	case at > w.limits.total && w.foreign && w.facts == nil && !s.blank:
-		w.notes = append(w.notes, fmt.Sprintf("the guest never answered and never came to rest in %v, so only its screen was judged", w.limits.total))
+	case at > w.limits.boot && w.foreign && w.facts == nil && !s.blank:
+		w.notes = append(w.notes, fmt.Sprintf("the guest never answered and never came to rest in %v, so only its screen was judged", w.limits.boot))
 		w.over = true
 	case at > w.limits.total:
 		w.fail("not done after %v; %s", w.limits.total, w.lastSeen())

@@ -39,7 +39,7 @@ func read(text string) feeding { return func(w *watch) { w.text(30*s, text) } }
 func disk(at time.Duration, bytes int64) feeding { return func(w *watch) { w.disk(at, bytes) } }
 
 func TestWatch(t *testing.T) {
-	l := limits{total: 600 * s, hang: 100 * s, still: 50 * s, settle: 30 * s, grace: 20 * s}
+	l := limits{total: 600 * s, boot: 600 * s, hang: 100 * s, still: 50 * s, settle: 30 * s, grace: 20 * s}
 	shown := scene{wanted: true, read: true}
 	tests := map[string]struct {
 		foreign bool
