@@ -10,6 +10,15 @@ func TestTestbed(t *testing.T) {
 	n := shipped(t)
 	n.build("desktop")
 	n.build("testbed")
-	n.green("testbed", "bios", "cd", "--memory", "4096")
+	// A file server is among the packages that a desktop is kept free of. A waiver bears it here; the check still tells.
+	r, code := n.boot("testbed", "bios", "cd", "--memory", "4096")
+	if code != 3 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, c := range r.Checks {
+		if c.Passed == (c.ID == "quiet/packages") {
+			t.Errorf("check %s: passed is %v\n%s", c.ID, c.Passed, c.Output)
+		}
+	}
 	n.play("testbed", "printing", "files-share")
 }
