@@ -64,7 +64,7 @@ var (
 
 // besideKinds are the kinds of the keys beside a verb.
 var besideKinds = map[string]kind{
-	"within": withinKind, "region": regionKind, "tolerance": shareKind, "expect": expectKind, "status": statusKind,
+	"within": withinKind, "region": regionKind, "pressing": keysKind, "tolerance": shareKind, "expect": expectKind, "status": statusKind,
 	"name": deviceName, "file": contentKind, "size": sizeKind, "rate": rateKind, "delay": delayKind,
 }
 

@@ -28,6 +28,7 @@ type fake struct {
 	serial  string
 	told    []string
 
+	unpressed    error // comes of every press
 	destinations []Destination
 }
 
@@ -80,7 +81,7 @@ func (f *fake) Type(_ context.Context, text string) error {
 }
 
 func (f *fake) Press(_ context.Context, keys []string) error {
-	return f.tell("press %v", keys)
+	return errors.Join(f.unpressed, f.tell("press %v", keys))
 }
 
 func (f *fake) Move(_ context.Context, x, y float64) error {
@@ -292,6 +293,18 @@ func TestTextOnScreen(t *testing.T) {
 	}
 	f := &fake{screens: [][]byte{picture(t, 0), console, console, menu}}
 	if o := do(t, player(f), "wait for text: NHoS Trial"); !o.Passed {
+		t.Errorf("%+v", o)
+	}
+	// The keys go on while the screen is read, and no longer.
+	f = &fake{screens: [][]byte{console, console, console, menu}}
+	if o := do(t, player(f), "{wait for text: NHoS Trial, pressing: [up, ctrl-a]}"); !o.Passed || len(f.told) < 4 {
+		t.Errorf("%+v, told %q", o, f.told)
+	}
+	if before := len(f.told); before%2 != 0 || f.told[before-1] != f.told[1] || f.told[0] == f.told[1] {
+		t.Errorf("told %q", f.told)
+	}
+	f = &fake{screens: [][]byte{menu}, unpressed: errors.New("no keyboard")}
+	if o := do(t, player(f), "{wait for text: NHoS Trial, pressing: up}"); !o.Failed() || !strings.Contains(o.Output, "no keyboard") {
 		t.Errorf("%+v", o)
 	}
 	for _, line := range []string{"wait for text: Sign in with your card", "{wait for text: NHoS Trial, region: [0, 0.8, 1, 0.2]}", "click: {text: Sign in}"} {

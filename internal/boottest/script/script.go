@@ -69,7 +69,7 @@ type Step struct {
 	Verb   string        // "wait for unit"
 	Value  string        // what stands after the verb: a unit, a command, a path of a file on this machine
 	Place  Place         // of the pointer
-	Keys   [][]string    // to press, one combination after the other, by QEMU's names
+	Keys   [][]string    // to press, one combination after the other, by QEMU's names; again and again while a text is waited for
 	Within time.Duration // the limit, for a machine with KVM; 0 is the verb's own
 	Still  time.Duration // how long the screen must stand still
 

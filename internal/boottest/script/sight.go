@@ -60,8 +60,9 @@ func (p *Player) look(ctx context.Context) (*image.RGBA, error) {
 	return screen.Decode(png)
 }
 
-func waitForText(ctx context.Context, p *Player, s Step) (string, error) {
-	said, err := p.watch(ctx, func(img *image.RGBA, _ time.Time) (bool, string, error) {
+func waitForText(ctx context.Context, p *Player, s Step) (said string, err error) {
+	defer p.keepPressing(ctx, s.Keys)(&err)
+	said, err = p.watch(ctx, func(img *image.RGBA, _ time.Time) (bool, string, error) {
 		text, err := screen.Read(ctx, s.Region.of(img), s.Value)
 		return screen.Shows(text, s.Value), "this is on the screen:\n" + text, err
 	}, false)
@@ -69,6 +70,38 @@ func waitForText(ctx context.Context, p *Player, s Step) (string, error) {
 		said = ""
 	}
 	return said, err
+}
+
+// keepPressing presses keys again and again, since reading a screen takes longer than a boot menu waits, until end is
+// called, which takes over a failure to press them.
+func (p *Player) keepPressing(ctx context.Context, keys [][]string) (end func(*error)) {
+	if len(keys) == 0 {
+		return func(*error) {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	failed := make(chan error, 1)
+	go func() {
+		defer close(failed)
+		for {
+			for _, k := range keys {
+				if err := p.Stage.Press(ctx, k); err != nil && ctx.Err() == nil {
+					failed <- err
+					return
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second / 2):
+			}
+		}
+	}()
+	return func(err *error) {
+		cancel()
+		if e := <-failed; e != nil {
+			*err = e
+		}
+	}
 }
 
 // place finds where the pointer is to go; said is what was read instead.

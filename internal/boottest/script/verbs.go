@@ -41,7 +41,7 @@ func init() {
 		{name: "wait for no file", takes: pathKind, guest: true, within: aWhile, do: waitForNo("file"), about: "A path doesn't exist in the guest."},
 		{name: "wait for no process", takes: processKind, guest: true, within: aWhile, do: waitForNo("process"), about: "No process of this name runs in the guest."},
 		{name: "wait for boot", guest: true, within: aBoot, do: waitForBoot, about: "The guest has finished its boot: systemd has nothing left to start."},
-		{name: "wait for text", takes: textKind, keys: []string{"region"}, within: aWhile, do: waitForText, about: "This can be read on the screen (by tesseract)."},
+		{name: "wait for text", takes: textKind, keys: []string{"region", "pressing"}, within: aWhile, do: waitForText, about: "This can be read on the screen (by tesseract)."},
 		{name: "wait for still screen", takes: durationKind, within: aWhile, do: waitForStill, about: "The screen shows something and hasn't changed for so long."},
 		{name: "wait for serial line", takes: textKind, within: aWhile, do: waitForSerial, about: "A line of the serial port holds this."},
 		{name: "type", takes: typedKind, do: typeText, about: "Types text; \\n is Enter."},
