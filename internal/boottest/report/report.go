@@ -44,6 +44,41 @@ type Run struct {
 // Load reads the runs in the folders of dir, in the order BIOS, UEFI, Secure Boot, and as a CD before as a stick.
 // Folders without a result.json aren't runs. No run at all is an error.
 func Load(dir string) ([]Run, error) {
+	runs, err := load(dir)
+	if err == nil && len(runs) == 0 {
+		err = none(fmt.Errorf("no results below %s", dir))
+	}
+	sortRuns(runs)
+	return runs, err
+}
+
+// LoadAll reads the runs of all media whose folders are in dir. No run at all is an error.
+func LoadAll(dir string) ([]Run, error) {
+	media, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, none(fmt.Errorf("reading results: %w", err))
+	}
+	var all []Run
+	for _, medium := range media {
+		boots := filepath.Join(dir, medium.Name(), BootsDir)
+		if !isFolder(boots) {
+			continue
+		}
+		runs, err := load(boots)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, runs...)
+	}
+	if len(all) == 0 {
+		return nil, none(fmt.Errorf("no results below %s", dir))
+	}
+	sortRuns(all)
+	return all, nil
+}
+
+// load reads the runs in the folders of dir.
+func load(dir string) ([]Run, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, none(fmt.Errorf("reading results: %w", err))
@@ -65,10 +100,6 @@ func Load(dir string) ([]Run, error) {
 		}
 		runs = append(runs, run)
 	}
-	if len(runs) == 0 {
-		return nil, none(fmt.Errorf("no results below %s", dir))
-	}
-	sortRuns(runs)
 	return runs, nil
 }
 
