@@ -27,8 +27,14 @@ unit: setup-test ## tests of packages and of the command line
 boot: setup-test ## builds images/mini and others for real, boots them, and disturbs builds
 	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags boot -timeout 60m -p 1 -v ./internal/acceptance ./internal/survival
 
-acceptance: setup-test ## what takes longer: the desktop, the respin, every firmware and attachment
-	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags acceptance -timeout 120m -p 1 -v ./internal/acceptance ./internal/survival
+# Which of its tests: make acceptance RUN='TestKiosk|TestMenu'. What has passed isn't booted again.
+RUN ?= .
+RESULTS := $(CURDIR)/out/acceptance
+
+acceptance: setup-test ## what takes longer than make test: the desktop and its respins at work, every way to boot; one report
+	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) NHOS_RESULTS=$(RESULTS) \
+	  go test -tags acceptance -timeout 170m -p 1 -v -run '$(RUN)' ./internal/acceptance ./internal/survival; \
+	  status=$$?; $(SUDO) $(NHOS) --out $(RESULTS) report && exit $$status
 
 bench: setup ## against Debian's live-build, on a quiet machine; docs/performance.md has a table
 	@missing=$$(dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)

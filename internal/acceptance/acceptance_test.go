@@ -72,7 +72,7 @@ func TestHSCNI(t *testing.T) {
 func TestScenarios(t *testing.T) {
 	n := shipped(t)
 	n.build("mini")
-	n.play("mini", "slow-network")
+	n.play("mini", "slow-network", "quiet-boot", "altered-medium")
 }
 
 // TestMenu starts the other entries of the boot menu: a good medium starts after its check, a damaged one doesn't.
@@ -97,6 +97,7 @@ func TestMenu(t *testing.T) {
 			t.Fatal(err)
 		}
 		medium[len(medium)/2] ^= 1 // in the base layer, which takes up most of the medium
+		n := nhos{t, n.definitions, t.TempDir()}
 		damaged := filepath.Join(n.out, "damaged.iso")
 		if err := os.WriteFile(damaged, medium, 0o644); err != nil {
 			t.Fatal(err)

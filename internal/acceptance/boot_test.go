@@ -1,4 +1,4 @@
-//go:build boot || acceptance
+//go:build boot
 
 package acceptance
 
@@ -15,7 +15,7 @@ import (
 	"nhos.org/nhos/internal/boottest/scenario"
 )
 
-// TestMini builds images/mini and boots it as CD and stick, under BIOS and with Secure Boot on.
+// TestMini builds images/mini and boots it as a stick with Secure Boot on; TestPowerCut has it as a CD under BIOS.
 func TestMini(t *testing.T) {
 	n := shipped(t)
 	iso, _ := n.build("mini")
@@ -42,16 +42,9 @@ func TestMini(t *testing.T) {
 		t.Errorf("planned from its own lock: %s", d)
 	}
 
-	t.Run("bios-cd", func(t *testing.T) {
-		n.t = t
-		n.green("mini", "bios", "cd")
-	})
-	t.Run("secureboot-usb", func(t *testing.T) {
-		n.t = t
-		if r := n.green("mini", "secureboot", "usb"); r.Guest == nil || !r.Guest.SecureBoot {
-			t.Errorf("the guest doesn't say that Secure Boot is on: %+v", r.Guest)
-		}
-	})
+	if r := n.green("mini", "secureboot", "usb"); r.Guest == nil || !r.Guest.SecureBoot {
+		t.Errorf("the guest doesn't say that Secure Boot is on: %+v", r.Guest)
+	}
 }
 
 // TestPowerCut plays the scenario of a power cut, which is of two boots, on images/mini; a second call uses its verdict
@@ -66,30 +59,27 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
-// TestQuiet listens to what images/mini says on a network, and to an image that tells somebody about the computer.
-func TestQuiet(t *testing.T) {
-	t.Run("mini", func(t *testing.T) {
-		n := shipped(t)
-		n.build("mini")
-		n.play("mini", "quiet-boot")
-	})
-	t.Run("phones-home", func(t *testing.T) {
-		n := provoked(t)
-		n.build("phones-home")
-		_, all, code := n.call("test", "phones-home", "--scenario", "../../scenarios/quiet-boot.yaml")
-		if code != 3 {
-			t.Errorf("exit code %d:\n%s", code, all)
+// TestMiniRepeats builds images/mini twice from nothing but one lock, under circumstances that have as little in common
+// as can be, and wants the same bytes.
+func TestMiniRepeats(t *testing.T) { repeats(t, "mini") }
+
+// TestPhonesHome listens to an image that tells somebody about the computer. TestScenarios has one that doesn't.
+func TestPhonesHome(t *testing.T) {
+	n := provoked(t)
+	n.build("phones-home")
+	_, all, code := n.call("test", "phones-home", "--scenario", "../../scenarios/quiet-boot.yaml")
+	if code != 3 {
+		t.Errorf("exit code %d:\n%s", code, all)
+	}
+	runs, err := report.Load(filepath.Join(n.out, "phones-home", "boots"))
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("%d results, %v", len(runs), err)
+	}
+	for _, words := range []string{"dns telemetry.example.org", "http telemetry.example.org"} {
+		if reasons := strings.Join(runs[0].Result.Reasons, "\n"); !strings.Contains(reasons, words) {
+			t.Errorf("%q is not among the reasons: %s", words, reasons)
 		}
-		runs, err := report.Load(filepath.Join(n.out, "phones-home", "boots"))
-		if err != nil || len(runs) != 1 {
-			t.Fatalf("%d results, %v", len(runs), err)
-		}
-		for _, words := range []string{"dns telemetry.example.org", "http telemetry.example.org"} {
-			if reasons := strings.Join(runs[0].Result.Reasons, "\n"); !strings.Contains(reasons, words) {
-				t.Errorf("%q is not among the reasons: %s", words, reasons)
-			}
-		}
-	})
+	}
 }
 
 // TestRespin builds a respin after its image: one thin layer, its own name on the menu, a package more and one less.

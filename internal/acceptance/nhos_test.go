@@ -30,9 +30,15 @@ type nhos struct {
 	out         string
 }
 
-// shipped is nhos for the repository's own definitions.
+// shipped is nhos for the repository's own definitions. Its results are kept in the folder NHOS_RESULTS, where all tests
+// share the media and nhos uses verdicts again, or thrown away.
 func shipped(t *testing.T) nhos {
-	return nhos{t, repository, results(t)}
+	t.Helper()
+	kept := os.Getenv("NHOS_RESULTS")
+	if kept == "" {
+		kept = t.TempDir()
+	}
+	return nhos{t, repository, kept}
 }
 
 // provoked is nhos for testdata's definitions, which lie over the repository's bases and features.
@@ -50,21 +56,7 @@ func provoked(t *testing.T) nhos {
 			t.Fatalf("copying %s: %v\n%s", part.from, err, out)
 		}
 	}
-	return nhos{t, dir, results(t)}
-}
-
-// results is where media and reports go: kept below NHOS_RESULTS for a person to look at, else thrown away.
-func results(t *testing.T) string {
-	t.Helper()
-	kept := os.Getenv("NHOS_RESULTS")
-	if kept == "" {
-		return t.TempDir()
-	}
-	dir := filepath.Join(kept, strings.ReplaceAll(t.Name(), "/", "-"))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return nhos{t, dir, t.TempDir()}
 }
 
 // call runs nhos and returns what it printed on standard output, all that it printed, and its exit code.

@@ -1,4 +1,4 @@
-//go:build boot || acceptance
+//go:build boot
 
 package survival
 
