@@ -51,9 +51,20 @@ const (
 	wholeWidth = 20 // "112 MB of 214 MB"
 )
 
-// running is the line of a phase that runs: name, bar, part, size, rate, time left. What there is no room for goes,
-// from the right.
+// running is the line of a phase that runs: name, bar, part, size, rate, time left, what it is at. What there is no room
+// for goes, from the right.
 func (s style) running(w *work, now time.Time, at layout) line {
+	l := s.measured(w, now, at)
+	const least = 10
+	if doing := w.doing(); doing != "" && at.columns-l.width-2 >= least {
+		doing = s.shorten(doing, at.columns-l.width-2)
+		l = line{l.painted + "  " + doing, l.width + 2 + width(doing)}
+	}
+	return l
+}
+
+// measured is running without what the phase is at.
+func (s style) measured(w *work, now time.Time, at layout) line {
 	bytes := w.bytes.Load()
 	rate := w.rate.read(now, bytes)
 	text := "  " + pad(s.shorten(w.name, at.name), at.name)

@@ -19,6 +19,10 @@ type Progress interface {
 type Phase interface {
 	// Add counts n more bytes as done.
 	Add(n int64)
+	// At says what the phase is at, in few words; "" is nothing worth telling. It is shown as long as that goes on.
+	At(doing string)
+	// Hush lets the phase be silent until its end: somebody else has the screen.
+	Hush()
 	// Done ends the phase; outcome says in few words what came of it ("reused", "214 MB"), or is "".
 	Done(outcome string)
 	// Fail ends the phase with the reason that it failed. It isn't the error's only mention: the caller returns it too.
@@ -83,5 +87,7 @@ func (silent) Begin(string, int64) Phase { return silent{} }
 func (silent) Note(string)               {}
 func (silent) Close()                    {}
 func (silent) Add(int64)                 {}
+func (silent) At(string)                 {}
+func (silent) Hush()                     {}
 func (silent) Done(string)               {}
 func (silent) Fail(error)                {}

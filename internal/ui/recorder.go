@@ -58,6 +58,10 @@ func (p *recorded) Add(n int64) {
 	p.next.Add(n)
 }
 
+func (p *recorded) At(doing string) { p.next.At(doing) }
+
+func (p *recorded) Hush() { p.next.Hush() }
+
 func (p *recorded) Done(outcome string) {
 	p.work.Done(outcome)
 	p.next.Done(outcome)

@@ -18,6 +18,7 @@ type event struct {
 	Bytes   int64     `json:"bytes,omitempty"`   // done so far
 	Total   int64     `json:"total,omitempty"`   // absent when it isn't known
 	Seconds float64   `json:"seconds,omitempty"` // since the phase began
+	At      string    `json:"at,omitempty"`      // what it is at
 	Outcome string    `json:"outcome,omitempty"`
 	Error   string    `json:"error,omitempty"`
 	Message string    `json:"message,omitempty"` // of a note
@@ -59,7 +60,9 @@ func (s *stream) still(w *work) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.live[w] {
-		s.tell("progress", w, nil)
+		if !w.mute.Load() {
+			s.tell("progress", w, func(e *event) { e.At = w.doing() })
+		}
 		w.timer.Reset(s.every)
 	}
 }
@@ -127,10 +130,14 @@ func plainLine(e event) string {
 	case "note":
 		return e.Message
 	case "progress":
-		if e.Bytes == 0 {
-			return fmt.Sprintf("[%s] %s", e.Phase, Duration(e.lasted()))
+		line := Duration(e.lasted())
+		if e.Bytes > 0 {
+			line = amount(e.Bytes, e.Total) + ", " + line
 		}
-		return fmt.Sprintf("[%s] %s, %s", e.Phase, amount(e.Bytes, e.Total), Duration(e.lasted()))
+		if e.At != "" {
+			line += ": " + e.At
+		}
+		return fmt.Sprintf("[%s] %s", e.Phase, line)
 	case "failed":
 		return fmt.Sprintf("[%s] failed after %s: %s", e.Phase, Duration(e.lasted()), e.Error)
 	case "done":

@@ -52,8 +52,14 @@ func build(p ui.Display) {
 	layer.Add(5_000)
 	time.Sleep(300 * time.Millisecond)
 	layer.Done("reused")
-	p.Begin("medium", 3_000_000_000)
-	time.Sleep(36700 * time.Millisecond)
+	medium := p.Begin("medium", 3_000_000_000)
+	time.Sleep(5 * time.Second)
+	medium.At("file 3 of 7,\nthe kernel")
+	time.Sleep(7 * time.Second)
+	medium.Add(1_000_000_000)
+	time.Sleep(10 * time.Second)
+	medium.At("")
+	time.Sleep(14700 * time.Millisecond)
 	p.Close()
 	p.Begin("after the end", 0).Done("")
 }
@@ -71,9 +77,9 @@ func TestPlain(t *testing.T) {
 the mirror \x1b[1mis slow
 [base] failed after 23.0 s: unpacking base: no space left
 [layer] done in 0.3 s: 5.00 kB, reused
-[medium] 10.0 s
-[medium] 20.0 s
-[medium] 30.0 s
+[medium] 10.0 s: file 3 of 7, the kernel
+[medium] 1.00 GB of 3.00 GB, 20.0 s: file 3 of 7, the kernel
+[medium] 1.00 GB of 3.00 GB, 30.0 s
 [medium] failed after 36.7 s: not finished
 `[1:]
 		if d := cmp.Diff(want, out.String()); d != "" {
@@ -82,12 +88,43 @@ the mirror \x1b[1mis slow
 	})
 }
 
+// TestHush has a phase say nothing while somebody else speaks, and its end all the same.
+func TestHush(t *testing.T) {
+	for mode, want := range map[ui.Mode]string{
+		ui.Plain:    "[test] 10.0 s\nnoted\n[test] done in 33.0 s: passed\n",
+		ui.JSON:     `"event":"done","phase":"test","seconds":33,"outcome":"passed"}` + "\n",
+		ui.Terminal: "  test                              33.0 s  passed\x1b[K\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var out log
+			p := ui.NewProgress(&out, mode)
+			w := ui.NewRecorder(p).Begin("test", 0)
+			time.Sleep(11 * time.Second)
+			w.Hush()
+			time.Sleep(time.Second)
+			before := len(out.String())
+			time.Sleep(20 * time.Second)
+			if said := out.String()[before:]; said != "" && said != strings.Repeat("\x1b[1A\r\x1b[J", 1) {
+				t.Errorf("in mode %d it says %q", mode, said)
+			}
+			p.Note("noted")
+			time.Sleep(time.Second)
+			w.Done("passed")
+			p.Close()
+			if !strings.HasSuffix(out.String(), want) {
+				t.Errorf("in mode %d it said\n%q", mode, out.String())
+			}
+		})
+	}
+}
+
 func TestJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out log
 		p := ui.NewProgress(&out, ui.JSON)
 		w := p.Begin("packages", 2000)
 		w.Add(500)
+		w.At("the second of four")
 		time.Sleep(1500 * time.Millisecond)
 		w.Add(1500)
 		w.Done("<reused>")
@@ -96,7 +133,7 @@ func TestJSON(t *testing.T) {
 		p.Close()
 		want := `
 {"time":"2000-01-01T00:00:00Z","event":"begin","phase":"packages","total":2000}
-{"time":"2000-01-01T00:00:01Z","event":"progress","phase":"packages","bytes":500,"total":2000,"seconds":1}
+{"time":"2000-01-01T00:00:01Z","event":"progress","phase":"packages","bytes":500,"total":2000,"seconds":1,"at":"the second of four"}
 {"time":"2000-01-01T00:00:01.5Z","event":"done","phase":"packages","bytes":2000,"total":2000,"seconds":1.5,"outcome":"<reused>"}
 {"time":"2000-01-01T00:00:01.5Z","event":"note","message":"a note"}
 {"time":"2000-01-01T00:00:01.5Z","event":"begin","phase":"base"}

@@ -132,7 +132,8 @@ func (t *terminal) draw(stay ...string) {
 // lines are the live lines, not more than leave room for the cursor.
 func (t *terminal) lines(columns, rows int) []line {
 	room := max(1, rows-1)
-	shown := t.live
+	shown := slices.DeleteFunc(slices.Clone(t.live), func(w *work) bool { return w.mute.Load() })
+	all := len(shown)
 	if len(shown) > room {
 		shown = shown[:max(0, room-1)]
 	}
@@ -141,7 +142,7 @@ func (t *terminal) lines(columns, rows int) []line {
 	for _, w := range shown {
 		out = append(out, t.style.running(w, now, t.layout(columns)))
 	}
-	if more := len(t.live) - len(shown); more > 0 {
+	if more := all - len(shown); more > 0 {
 		out = append(out, t.style.fit(columns-1, fmt.Sprintf("  and %d more", more)))
 	}
 	return out

@@ -139,12 +139,21 @@ func TestTerminal(t *testing.T) {
   packages            ====--------   39%   83.5 MB   20.9 MB/s  6 s left
   base                 39.0 kB   9.75 kB/s         4 s
 `)
+		base.At("busybox 1.37 is being unpacked and set up")
+		packages.At("nothing that there is room for")
+		time.Sleep(time.Second / 10)
+		s.shows(`
+  packages            ====--------   40%   85.6 MB   20.9 MB/s  6 s left
+  base                 40.0 kB   9.76 kB/s         4 s  busybox 1.37 is bein...
+`)
+		base.At("")
+		packages.At("")
 		base.Done("reused")
 		p.Note("the mirror is slow")
 		s.shows(`
-  base                 40.0 kB       4.1 s  reused
+  base                 40.0 kB       4.2 s  reused
 the mirror is slow
-  packages            ====--------   40%   85.6 MB   21.1 MB/s  6 s left
+  packages            ====--------   40%   85.6 MB   20.6 MB/s  6 s left
 `)
 		time.Sleep(8300 * time.Millisecond)
 		packages.Add(128_400_000)
@@ -157,9 +166,9 @@ the mirror is slow
 		p.Close()
 		p.Begin("after the end", 0).Done("")
 		s.shows(`
-  base                 40.0 kB       4.1 s  reused
+  base                 40.0 kB       4.2 s  reused
 the mirror is slow
-  packages              214 MB      12.4 s
+  packages              214 MB      12.5 s
   medium                             0.0 s  failed: writing the medium: xorr...
   test                               0.0 s  failed: not finished
 `)

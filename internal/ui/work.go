@@ -21,6 +21,8 @@ type work struct {
 	total int64
 	began time.Time
 	bytes atomic.Int64
+	at    atomic.Pointer[string]
+	mute  atomic.Bool
 	once  sync.Once
 	// end is the display's: it shows the end of the phase.
 	end func(w *work, outcome string, err error)
@@ -35,6 +37,21 @@ func newWork(name string, total int64, end func(*work, string, error)) *work {
 }
 
 func (w *work) Add(n int64) { w.bytes.Add(n) }
+
+func (w *work) At(doing string) {
+	doing = oneLine(doing)
+	w.at.Store(&doing)
+}
+
+func (w *work) Hush() { w.mute.Store(true) }
+
+// doing is what the phase is at.
+func (w *work) doing() string {
+	if at := w.at.Load(); at != nil {
+		return *at
+	}
+	return ""
+}
 
 func (w *work) Done(outcome string) {
 	w.once.Do(func() { w.end(w, oneLine(outcome), nil) })

@@ -8,7 +8,8 @@ import (
 
 // The kinds of requests.
 const (
-	AskRun      = "run"      // a command line for /bin/sh, as root; exit status 0 passes
+	AskRun      = "run"      // a command line for /bin/sh, as root unless AsUser is set; exit status 0 passes
+	AskOpen     = "open"     // a program is started in the session of the desktop's user, when that is there
 	AskUnit     = "unit"     // a unit of systemd is active
 	AskProcess  = "process"  // a process of this name runs
 	AskFile     = "file"     // a path exists
@@ -33,6 +34,10 @@ type Request struct {
 	Process string `json:"process,omitempty"`
 	File    string `json:"file,omitempty"`
 	Port    int    `json:"port,omitempty"`
+	// Open is a program and its arguments.
+	Open []string `json:"open,omitempty"`
+	// AsUser has a command run as the desktop's user, in that user's session.
+	AsUser bool `json:"as_user,omitempty"`
 	// Within is how long it may take to become true. A command is run once, and may take as long as that (zero is a
 	// minute), unless Until is set: then it is tried again until it passes.
 	Within time.Duration `json:"within_ns,omitempty"`
@@ -51,6 +56,8 @@ type Answer struct {
 	Status   int           `json:"status"`          // exit status of a command, -1 if it has none
 	Facts    *Facts        `json:"facts,omitempty"` // for [AskFacts]
 	Boot     *Boot         `json:"boot,omitempty"`  // for [AskBoot]
+	// Unable says why this guest can't be asked that; the request has neither passed nor failed then.
+	Unable string `json:"unable,omitempty"`
 }
 
 // maxRequest bounds a request's line, in bytes.

@@ -24,13 +24,18 @@ var environment = []string{
 // run runs a command in a process group of its own, bounded in time and output, and returns what it said. When it
 // ends, nothing that it left in its group goes on.
 func run(ctx context.Context, limit time.Duration, env []string, name string, args ...string) (string, error) {
+	return runAs(ctx, limit, nil, env, name, args...)
+}
+
+// runAs is run as another user; nil is the one that the program itself runs as.
+func runAs(ctx context.Context, limit time.Duration, user *syscall.Credential, env []string, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	out := &head{limit: maxOutput}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = env
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: user}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 2 * time.Second // for what left the group and holds the output open
 	err := cmd.Run()

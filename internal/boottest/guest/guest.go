@@ -12,6 +12,7 @@
 package guest
 
 import (
+	"strings"
 	"time"
 
 	"nhos.org/nhos/internal/manifest"
@@ -81,6 +82,12 @@ type Beat struct {
 	Doing string        `json:"doing"`
 	Limit time.Duration `json:"limit_ns"` // how long this step may take
 }
+
+// checking is how a beat begins that is of a check.
+const checking = "check "
+
+// Check is the id of the check that goes on.
+func (b Beat) Check() (id string, ok bool) { return strings.CutPrefix(b.Doing, checking) }
 
 // A Boot says how the boot ended.
 type Boot struct {

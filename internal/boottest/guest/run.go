@@ -73,7 +73,7 @@ func runChecks(ctx context.Context, p *port, job Job) (failed, total int, err er
 		if err != nil {
 			return
 		}
-		if err = p.at("check "+doing, limit); err != nil {
+		if err = p.at(checking+doing, limit); err != nil {
 			return
 		}
 		result := do()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 )
@@ -109,7 +110,7 @@ func (s *server) answer(ctx context.Context, r Request) {
 
 // String names a request for a person.
 func (r Request) String() string {
-	what := r.Run + r.Unit + r.Process + r.File
+	what := r.Run + r.Unit + r.Process + r.File + strings.Join(r.Open, " ")
 	if r.Kind == AskPort {
 		what = fmt.Sprint(r.Port)
 	}
@@ -122,9 +123,14 @@ func (r Request) String() string {
 // do does what is asked.
 func (s *server) do(ctx context.Context, r Request) Answer {
 	a := Answer{Tries: 1, Status: -1, Passed: true}
+	if r.AsUser || r.Kind == AskOpen {
+		return s.asUser(ctx, r)
+	}
 	switch r.Kind {
 	case AskRun:
-		return s.run(ctx, r)
+		return runs(ctx, r, func(ctx context.Context, limit time.Duration) (string, error) {
+			return run(ctx, limit, s.env, "/bin/sh", "-ec", r.Run)
+		})
 	case AskUnit:
 		return wait(ctx, r, func(ctx context.Context) (string, error) { return unitActive(ctx, r.Unit) })
 	case AskProcess:
@@ -183,8 +189,8 @@ func (s *server) isBooted(ctx context.Context, within time.Duration) bool {
 	return false
 }
 
-// run runs a command, once or until it passes.
-func (s *server) run(ctx context.Context, r Request) Answer {
+// runs does what is asked by a command, once or until it passes.
+func runs(ctx context.Context, r Request, command func(context.Context, time.Duration) (string, error)) Answer {
 	limit := tryLimit
 	if !r.Until {
 		if r.Within > 0 {
@@ -194,7 +200,7 @@ func (s *server) run(ctx context.Context, r Request) Answer {
 	}
 	status := -1
 	a := wait(ctx, r, func(ctx context.Context) (string, error) {
-		said, err := run(ctx, limit, s.env, "/bin/sh", "-ec", r.Run)
+		said, err := command(ctx, limit)
 		var exit *exec.ExitError
 		switch {
 		case err == nil:

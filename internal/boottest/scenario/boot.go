@@ -13,6 +13,7 @@ import (
 	"nhos.org/nhos/internal/boottest/script"
 	"nhos.org/nhos/internal/boottest/vm"
 	"nhos.org/nhos/internal/manifest"
+	"nhos.org/nhos/internal/ui"
 )
 
 // serialConsole is the last SMBIOS string: the boot menu of an NHoS medium that finds exactly this one adds the serial
@@ -20,7 +21,7 @@ import (
 const serialConsole = "nhos:console=ttyS0"
 
 // boot lets the medium boot until all is seen, and leaves no machine behind. A script is played on it if there is one.
-func boot(ctx context.Context, o Options, m *manifest.Manifest, entry int, a vm.Accelerator, l limits) (_ *observer, err error) {
+func boot(ctx context.Context, o Options, phase ui.Phase, m *manifest.Manifest, entry int, a vm.Accelerator, l limits) (_ *observer, err error) {
 	disk := filepath.Join(o.Dir, jobDisk)
 	if err := writeJobDisk(ctx, o, m, l, disk); err != nil {
 		return nil, err
@@ -36,9 +37,10 @@ func boot(ctx context.Context, o Options, m *manifest.Manifest, entry int, a vm.
 		return nil, err
 	}
 	obs := &observer{
-		watch:    &watch{limits: l, foreign: m == nil, script: o.Script != nil},
+		watch:    &watch{limits: l, order: checksOf(m), foreign: m == nil, script: o.Script != nil},
 		album:    &album{dir: o.Dir},
 		progress: o.Progress,
+		phase:    phase,
 		graphics: m != nil && m.Graphical,
 		entry:    entry,
 		config:   cfg,
@@ -69,6 +71,17 @@ func boot(ctx context.Context, o Options, m *manifest.Manifest, entry int, a vm.
 		return nil, fmt.Errorf("testing %s: %w", filepath.Base(o.Medium), err)
 	}
 	return obs, nil
+}
+
+// checksOf are the ids of the checks that the guest runs, in its order.
+func checksOf(m *manifest.Manifest) []string {
+	var ids []string
+	if m != nil {
+		for _, c := range m.Checks {
+			ids = append(ids, c.ID)
+		}
+	}
+	return append(ids, guest.NoFailedUnits)
 }
 
 // machineOf is the machine that the options ask for. A plain boot gets nothing that it doesn't need.

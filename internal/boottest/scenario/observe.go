@@ -25,6 +25,7 @@ type observer struct {
 	watch    *watch
 	album    *album
 	progress ui.Progress
+	phase    ui.Phase
 	graphics bool // the medium ends its boot in graphics mode
 	entry    int  // of the boot menu that is to be started; 0 is left to the menu
 
@@ -39,6 +40,7 @@ type observer struct {
 	recording *recording // nil unless the network is recorded
 
 	told    int  // events of the watch that the progress has had
+	judged  int  // checks of the watch that it has had if they failed
 	isRead  bool // the text of the present screen is known
 	pressed bool
 
@@ -245,10 +247,16 @@ func (o *observer) stopped(ctx context.Context, e vm.Event) error {
 	return ui.Hint(errors.New("QEMU stopped the machine with an internal error"), "try the accelerator tcg")
 }
 
-// tell shows new events to the person who waits.
+// tell shows new events, checks that have failed and the one that goes on to the person who waits.
 func (o *observer) tell() {
 	for ; o.told < len(o.watch.events); o.told++ {
 		e := o.watch.events[o.told]
 		o.progress.Note(fmt.Sprintf("%4.0fs %s", e.At.Seconds(), e.What))
 	}
+	for ; o.judged < len(o.watch.checks); o.judged++ {
+		if c := o.watch.checks[o.judged]; !c.Passed {
+			o.progress.Note(fmt.Sprintf("%4.0fs check %s failed: %s", o.at().Seconds(), c.ID, firstLine(c.Output)))
+		}
+	}
+	o.phase.At(o.watch.checking())
 }

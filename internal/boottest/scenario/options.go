@@ -141,5 +141,7 @@ type silence struct{}
 func (silence) Begin(string, int64) ui.Phase { return silence{} }
 func (silence) Note(string)                  {}
 func (silence) Add(int64)                    {}
+func (silence) At(string)                    {}
+func (silence) Hush()                        {}
 func (silence) Done(string)                  {}
 func (silence) Fail(error)                   {}

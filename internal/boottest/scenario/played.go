@@ -52,6 +52,7 @@ func (o *observer) play(ctx context.Context, opts Options, a vm.Accelerator) {
 		defer giveUp(nil)
 		passed := o.playAll(steps, p, opts.Script)
 		if opts.Prompt != nil && ctx.Err() == nil {
+			o.phase.Hush()
 			prompt{opts.Prompt, p, filepath.Dir(opts.Script.File), o.config.VNC}.ask(ctx, passed)
 		}
 		o.fetchJournal(ctx, p.Slowdown)

@@ -84,7 +84,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 
 	phase := o.Progress.Begin("booting "+r.Name+" ("+accelerator.Name+")", 0)
 	r.Started = time.Now()
-	seen, err := boot(ctx, o, r.Manifest, entry, accelerator, l)
+	seen, err := boot(ctx, o, phase, r.Manifest, entry, accelerator, l)
 	if err != nil {
 		phase.Fail(err)
 		return Result{}, err

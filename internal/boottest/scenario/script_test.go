@@ -2,6 +2,11 @@ package scenario
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,9 +16,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nhos.org/nhos/internal/boottest/guest"
 	"nhos.org/nhos/internal/boottest/script"
 	"nhos.org/nhos/internal/boottest/vm/vmtest"
 	"nhos.org/nhos/internal/manifest"
+	"nhos.org/nhos/internal/ui"
 )
 
 // scripted is the options for a foreign medium with a script.
@@ -222,9 +229,14 @@ func TestPrompt(t *testing.T) {
 		"  - wait for text: Goodbye\n    within: 100ms\n")
 	var out bytes.Buffer
 	o.Prompt = &Console{In: strings.NewReader("help\nkeys: a\nwait for text: Welcome\nkeyz: a\n{wait for serial line: x, within: 10ms}\nshell\nls\nexit\nscreenshot: there\nquit\nkeys: b\n"), Out: &out}
+	shown := &hushes{}
+	o.Progress = shown
 	r, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"booting " + r.Name + " (tcg)"}, shown.hushed); diff != "" {
+		t.Errorf("phases that are silent at the prompt: %s", diff)
 	}
 	if r.Verdict != Failed || len(r.Steps) != 1 {
 		t.Errorf("what was typed counts: %s, %+v", r.Verdict, r.Steps)
@@ -240,6 +252,54 @@ func TestPrompt(t *testing.T) {
 	}
 	if n := strings.Count(said, "passed in"); n != 3 {
 		t.Errorf("%d steps passed, not 3:\n%s", n, said)
+	}
+}
+
+// hushes keeps the names of the phases that were hushed.
+type hushes struct {
+	silence
+	hushed []string
+}
+
+func (h *hushes) Begin(name string, _ int64) ui.Phase { return &hushing{all: h, name: name} }
+
+type hushing struct {
+	silence
+	all  *hushes
+	name string
+}
+
+func (h *hushing) Hush() { h.all.hushed = append(h.all.hushed, h.name) }
+
+// TestWhatAGuestCantBeAskedIsSkipped has a guest without a user of a desktop.
+func TestWhatAGuestCantBeAskedIsSkipped(t *testing.T) {
+	host, port := net.Pipe()
+	defer func() { _ = host.Close(); _ = port.Close() }()
+	go func() {
+		in := json.NewDecoder(port)
+		_, _ = io.WriteString(port, `{"kind":"hello","session":"s","hello":{}}`+"\n")
+		for {
+			var r guest.Request
+			if in.Decode(&r) != nil {
+				return
+			}
+			a := guest.Answer{ID: r.ID, Unable: "nobody's desktop"}
+			if r.Kind != guest.AskOpen || !slices.Equal(r.Open, []string{"nemo", "/a b"}) {
+				a = guest.Answer{ID: r.ID, Output: fmt.Sprint(r, r.AsUser)}
+			}
+			if json.NewEncoder(port).Encode(guest.Message{Kind: guest.KindAnswer, Answer: &a}) != nil {
+				return
+			}
+		}
+	}()
+	s := stage{&observer{guest: guest.NewConversation(host, time.Minute, nil)}}
+	_, err := s.Ask(t.Context(), script.Question{Kind: "open", Program: []string{"nemo", "/a b"}})
+	var skip *script.Skip
+	if !errors.As(err, &skip) || skip.Why != "nobody's desktop" {
+		t.Error(err)
+	}
+	if a, err := s.Ask(t.Context(), script.Question{Kind: "run", What: "ls", AsUser: true}); err != nil || a.Output != "run ls true" {
+		t.Error(a, err)
 	}
 }
 

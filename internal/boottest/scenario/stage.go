@@ -95,7 +95,7 @@ func (s stage) Awake(ctx context.Context) error {
 }
 
 func (s stage) Ask(ctx context.Context, q script.Question) (script.Answer, error) {
-	r := guest.Request{Kind: q.Kind, Within: q.Within, Absent: q.Absent, Until: q.Until}
+	r := guest.Request{Kind: q.Kind, Within: q.Within, Absent: q.Absent, Until: q.Until, AsUser: q.AsUser, Open: q.Program}
 	switch q.Kind {
 	case guest.AskRun:
 		r.Run = q.What
@@ -113,6 +113,9 @@ func (s stage) Ask(ctx context.Context, q script.Question) (script.Answer, error
 		}
 	}
 	a, err := s.o.guest.Ask(ctx, r)
+	if err == nil && a.Unable != "" {
+		return script.Answer{}, &script.Skip{Why: a.Unable}
+	}
 	return script.Answer{Passed: a.Passed, Output: a.Output, Status: a.Status}, err
 }
 

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 // itself, so that a boot of minutes is tested in no time.
 type watch struct {
 	limits  limits
-	foreign bool // the medium carries no manifest
-	script  bool // a script is played, which says itself what is waited for, and how long
+	foreign bool     // the medium carries no manifest
+	order   []string // ids of the checks that the guest is to run, in order
+	script  bool     // a script is played, which says itself what is waited for, and how long
 
 	events  []Event
 	reasons []string
@@ -176,6 +178,16 @@ func (w *watch) message(at time.Duration, m guest.Message) {
 		w.done, w.doneAt = true, at
 		w.event(at, ChecksDone)
 	}
+}
+
+// checking says which check goes on, or "".
+func (w *watch) checking() string {
+	id, is := w.beat.Check()
+	i := slices.Index(w.order, id)
+	if !is || i < 0 || w.done {
+		return ""
+	}
+	return fmt.Sprintf("check %d of %d, %s", i+1, len(w.order), id)
 }
 
 // maxChecks bounds what a guest may make this program keep.

@@ -1,12 +1,18 @@
 package scenario
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"nhos.org/nhos/internal/boottest/guest"
 	"nhos.org/nhos/internal/boottest/vm"
+	"nhos.org/nhos/internal/manifest"
+	"nhos.org/nhos/internal/ui"
 )
 
 const s = time.Second
@@ -166,6 +172,51 @@ func TestWatch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestChecksAreToldAsTheyGo has a guest run its checks, one of which fails, and reads what a person reads meanwhile.
+func TestChecksAreToldAsTheyGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		progress := ui.NewProgress(&out, ui.Plain)
+		m := &manifest.Manifest{Checks: []manifest.Check{{ID: "firefox/policy"}, {ID: "look/theme"}}}
+		o := &observer{watch: &watch{order: checksOf(m)}, progress: progress, phase: progress.Begin("booting bios-cd (tcg)", 0), started: time.Now()}
+		tell := func(m guest.Message) {
+			time.Sleep(6500 * time.Millisecond)
+			o.watch.message(o.at(), m)
+			o.tell()
+		}
+		at := func(doing string) guest.Message {
+			return guest.Message{Kind: guest.KindBeat, Beat: &guest.Beat{Doing: doing}}
+		}
+		check := func(id string, passed bool) guest.Message {
+			return guest.Message{Kind: guest.KindCheck, Check: &guest.Check{Check: manifest.Check{ID: id}, Passed: passed, Output: "no policy\nat all"}}
+		}
+		for _, m := range []guest.Message{
+			at("boot: slow.service"), check(guest.BootFinished, true), at("check firefox/policy"), check("firefox/policy", false),
+			at("check look/theme"), at("check look/theme"), check("look/theme", true), at("check " + guest.NoFailedUnits),
+			check(guest.NoFailedUnits, true), at("journal"),
+			{Kind: guest.KindDone},
+		} {
+			tell(m)
+		}
+		progress.Close()
+		want := `
+[booting bios-cd (tcg)] 10.0 s
+[booting bios-cd (tcg)] 20.0 s: check 1 of 3, firefox/policy
+  26s check firefox/policy failed: no policy …
+[booting bios-cd (tcg)] 30.0 s: check 1 of 3, firefox/policy
+[booting bios-cd (tcg)] 40.0 s: check 2 of 3, look/theme
+[booting bios-cd (tcg)] 50.0 s: check 2 of 3, look/theme
+[booting bios-cd (tcg)] 1 min 00 s: check 3 of 3, guest/no-failed-units
+[booting bios-cd (tcg)] 1 min 10 s
+  72s checks done
+[booting bios-cd (tcg)] failed after 1 min 12 s: not finished
+`[1:]
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestTimelineIsOnOneClock(t *testing.T) {

@@ -28,7 +28,7 @@ func waitForNo(kind string) action {
 }
 
 func waitForCommand(ctx context.Context, p *Player, s Step) (string, error) {
-	return p.ask(ctx, Question{Kind: "run", What: s.Value, Within: p.limit(s), Until: true})
+	return p.ask(ctx, Question{Kind: "run", What: s.Value, AsUser: s.As == asUser, Within: p.limit(s), Until: true})
 }
 
 func waitForBoot(ctx context.Context, p *Player, s Step) (string, error) {
@@ -48,11 +48,15 @@ func (p *Player) ask(ctx context.Context, q Question) (string, error) {
 	return a.Output, err
 }
 
+func open(ctx context.Context, p *Player, s Step) (string, error) {
+	return p.ask(ctx, Question{Kind: "open", What: strings.Join(s.Program, " "), Program: s.Program, Within: p.limit(s)})
+}
+
 // anyStatus is the status of a command that may fail.
 const anyStatus = -1
 
 func run(ctx context.Context, p *Player, s Step) (string, error) {
-	a, err := p.Stage.Ask(ctx, Question{Kind: "run", What: s.Value, Within: p.limit(s)})
+	a, err := p.Stage.Ask(ctx, Question{Kind: "run", What: s.Value, AsUser: s.As == asUser, Within: p.limit(s)})
 	switch {
 	case err != nil:
 	case a.Status < 0:

@@ -32,7 +32,10 @@ type kind struct {
 
 func re(s string) *regexp.Regexp { return regexp.MustCompile(s) }
 
-const control = `\x00-\x1f\x7f`
+const (
+	control = `\x00-\x1f\x7f`
+	shell   = "'\"\\\\$`|<>*;&()" // signs that mean something to one
+)
 
 var (
 	unitKind     = kind{noun: "a systemd unit", example: "graphical.target", pattern: re(`^[A-Za-z0-9:_.@\\-]{1,250}\.(service|socket|target|timer|mount|automount|path|slice|device|scope|swap)$`), decode: valueOf}
@@ -40,6 +43,8 @@ var (
 	processKind  = kind{noun: "the name of a process", example: "cinnamon", pattern: re(`^[^\s/` + control + `]{1,255}$`), decode: valueOf}
 	textKind     = kind{noun: "text", example: "Log in", pattern: re(`[\p{L}\p{N}]`), rule: "some letters or digits", quoted: true, decode: valueOf}
 	commandKind  = kind{noun: "a command", example: "systemctl is-active ssh", pattern: re(`\S`), quoted: true, lines: true, decode: valueOf}
+	programKind  = kind{noun: "a program", example: "firefox-esr file:///home", pattern: re(`^[^` + shell + `]*[^\s` + shell + `][^` + shell + `]*$`), rule: "its name and what it gets, between blanks and without a shell's signs; what holds a blank or such a sign stands in a list: [nemo, /home/user/My files]", say: func(s Step) string { return strings.Join(s.Program, " ") }, decode: programOf}
+	asKind       = kind{noun: "an account", example: "user", words: []string{"root", asUser}, decode: into(func(s *Step) *string { return &s.As })}
 	expectKind   = kind{noun: "text", example: "active", pattern: re(`\S`), quoted: true, lines: true, decode: into(func(s *Step) *string { return &s.Expect })}
 	typedKind    = kind{noun: "text to type", example: `"hello\n"`, quoted: true, lines: true, decode: valueOf}
 	nameKind     = kind{noun: "a name", example: "after-login", rule: "1 to 20 lower-case letters, digits and dashes, a letter first", pattern: re(`^[a-z][a-z0-9-]{0,19}$`), decode: valueOf}
@@ -64,8 +69,9 @@ var (
 
 // besideKinds are the kinds of the keys beside a verb.
 var besideKinds = map[string]kind{
-	"within": withinKind, "region": regionKind, "pressing": keysKind, "tolerance": shareKind, "expect": expectKind, "status": statusKind,
-	"name": deviceName, "file": contentKind, "size": sizeKind, "rate": rateKind, "delay": delayKind,
+	"as": asKind, "within": withinKind, "region": regionKind, "pressing": keysKind, "tolerance": shareKind, "expect": expectKind,
+	"status": statusKind,
+	"name":   deviceName, "file": contentKind, "size": sizeKind, "rate": rateKind, "delay": delayKind,
 }
 
 // hint says how such a value is written, to somebody who wrote n.
@@ -270,6 +276,28 @@ func keysOf(_ *reader, n ast.Node, s *Step, k kind) string {
 			return fmt.Sprintf("%s is no key", yamlfile.Quote(unknown))
 		}
 		s.Keys = append(s.Keys, keys)
+	}
+	return ""
+}
+
+// programOf takes a line that no shell would read otherwise, or a list of words in which anything may stand.
+func programOf(_ *reader, n ast.Node, s *Step, k kind) string {
+	list, ok := n.(*ast.SequenceNode)
+	if !ok {
+		text, fault := k.plain(n)
+		s.Program = strings.Fields(text)
+		return fault
+	}
+	k.pattern = nil
+	for _, e := range list.Values {
+		word, fault := k.plain(e)
+		if fault != "" {
+			return fault
+		}
+		s.Program = append(s.Program, word)
+	}
+	if len(s.Program) == 0 {
+		return "this isn't " + k.noun
 	}
 	return ""
 }

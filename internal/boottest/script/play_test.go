@@ -46,6 +46,11 @@ func (f *fake) Awake(context.Context) error {
 
 func (f *fake) Ask(_ context.Context, q Question) (Answer, error) {
 	_ = f.tell("ask %s %s within %v absent %t until %t", q.Kind, q.What, q.Within, q.Absent, q.Until)
+	if last := len(f.told) - 1; q.AsUser {
+		f.told[last] += " as user"
+	} else if q.Program != nil {
+		f.told[last] += fmt.Sprint(" ", q.Program)
+	}
 	a, known := f.truths[strings.TrimSpace(q.Kind+" "+q.What)]
 	if !known {
 		return Answer{Output: "no such " + q.Kind, Status: 127}, nil
@@ -152,6 +157,11 @@ func TestDoTellsTheStage(t *testing.T) {
 		"wait for process: sh":                   "ask process sh within 2m0s absent false until false",
 		"wait for command: ls":                   "ask run ls within 2m0s absent false until true",
 		"run: ls":                                "ask run ls within 1m0s absent false until false",
+		"{run: ls, as: root}":                    "ask run ls within 1m0s absent false until false",
+		"{run: ls, as: user}":                    "ask run ls within 1m0s absent false until false as user",
+		"{wait for command: ls, as: user}":       "ask run ls within 2m0s absent false until true as user",
+		"open: nemo /home":                       "ask open nemo /home within 2m0s absent false until false [nemo /home]",
+		"open: [nemo, /a b;c]":                   "ask open nemo /a b;c within 2m0s absent false until false [nemo /a b;c]",
 		"wait for boot":                          "ask boot  within 5m0s absent false until false",
 		"run checks":                             "ask checks  within 5m0s absent false until false",
 		`type: "a\n"`:                            `type "a\n"`,
@@ -175,7 +185,7 @@ func TestDoTellsTheStage(t *testing.T) {
 		"power off":                              "power off",
 	} {
 		f := &fake{truths: map[string]Answer{}}
-		for _, truth := range []string{"unit a.service", "file /a", "port 22", "process sh", "run ls", "boot", "checks"} {
+		for _, truth := range []string{"unit a.service", "file /a", "port 22", "process sh", "run ls", "open nemo /home", "open nemo /a b;c", "boot", "checks"} {
 			f.truths[truth] = Answer{Passed: true}
 		}
 		o := do(t, player(f), line)

@@ -79,6 +79,8 @@ func TestReadTakesEveryVerb(t *testing.T) {
       exit 1
     status: 1
     expect: one
+    as: user
+  - open: firefox-esr file:///a?b=c
   - run checks
   - restart
   - reset
@@ -114,7 +116,7 @@ func TestReadTakesEveryVerb(t *testing.T) {
 	for _, words := range []string{
 		"wait for boot", "wait for unit ssh.service", "wait for port 22", `wait for text "Log in"`, "wait for still screen for 1m30s",
 		`type "hello\tworld\n"`, "keys ctrl-alt-f2", "keys down ret", "move to 0.5, 1", `click "Menu"`, "plug usb stick",
-		`run "echo one\nexit 1"`, "screenshot desktop", "power cut",
+		`run as user "echo one\nexit 1"`, "open firefox-esr file:///a?b=c", "screenshot desktop", "power cut",
 	} {
 		if !strings.Contains("\n"+strings.Join(sentences, "\n")+"\n", "\n"+words+"\n") {
 			t.Errorf("no step reads %s", words)
@@ -129,7 +131,8 @@ func TestReadTakesEveryVerb(t *testing.T) {
 		{Verb: "wait for unit", Value: "ssh.service", Within: 3 * time.Minute},
 		{Verb: "wait for text", Value: "Log in", Region: Region{0, 0.5, 1, 0.5}},
 		{Verb: "network", Value: "slow", Rate: 64 << 10, Delay: 200 * time.Millisecond},
-		{Verb: "run", Value: "echo one\nexit 1", Status: 1, Expect: "one"},
+		{Verb: "run", Value: "echo one\nexit 1", Status: 1, Expect: "one", As: "user"},
+		{Verb: "open", Program: []string{"firefox-esr", "file:///a?b=c"}},
 		{Verb: "compare", Value: "read.go", Region: Region{0, 0, 0.5, 0.5}, Tolerance: 0.025},
 		{Verb: "plug", Value: "disk", Name: "second", Size: 1 << 10},
 	} {
@@ -155,6 +158,10 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"twice", head + "  - run: ls\n    within: 3m\n    within: 4m", "x.yaml:5:5: key \"within\" is there twice\n  hint: put both into one\n"},
 		{"unit", head + "  - wait for unit: ssh", "x.yaml:3:20: \"ssh\" is not a systemd unit\n  hint: for example graphical.target\n"},
 		{"port", head + "  - wait for port: 70000", "x.yaml:3:20: \"70000\" is not a TCP port\n  hint: a number from 1 to 65535\n"},
+		{"account", head + "  - run: ls\n    as: usr", "x.yaml:4:9: \"usr\" is not an account\n  hint: did you mean \"user\"?\n"},
+		{"shell", head + "  - open: nemo \"/a b\"", "x.yaml:3:11: \"nemo \\\"/a b\\\"\" is not a program\n  hint: " + programKind.rule + "\n"},
+		{"blank program", head + "  - open: ' '", "x.yaml:3:11: \" \" is not a program\n  hint: " + programKind.rule + "\n"},
+		{"no program", head + "  - open: []", "x.yaml:3:11: this isn't a program\n  hint: " + programKind.rule + "\n"},
 		{"path", head + "  - wait for file: run/ready", "x.yaml:3:20: \"run/ready\" is not an absolute path\n  hint: for example /run/ready\n"},
 		{"duration", head + "  - run: ls\n    within: 3 minutes", "x.yaml:4:13: \"3 minutes\" is not a duration\n  hint: a number with h, m or s after it, for example 1m30s\n"},
 		{"no duration", head + "  - run: ls\n    within: 0s", "x.yaml:4:13: \"0s\" is not a duration of a test\n  hint: a number with h, m or s after it, for example 1m30s\n"},

@@ -88,7 +88,7 @@ func (k kind) schema() *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{list(share, 2), at}}
 	case regionKind.noun:
 		return list(share, 4)
-	case keysKind.noun:
+	case keysKind.noun, programKind.noun:
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text, {Type: "array", Items: text}}}
 	case portKind.noun, statusKind.noun, memoryKind.noun, cpusKind.noun:
 		return &jsonschema.Schema{Type: "integer"}

@@ -73,11 +73,13 @@ type Step struct {
 	Within time.Duration // the limit, for a machine with KVM; 0 is the verb's own
 	Still  time.Duration // how long the screen must stand still
 
-	Expect    string // in what a command says
-	Status    int    // of a command
-	Name      string // of a device that is plugged in
-	File      string // path of what it holds
-	Size      int64  // bytes that it has if it holds no file
+	As        string   // of a command: root, user; "" is root
+	Program   []string // to open, with its arguments
+	Expect    string   // in what a command says
+	Status    int      // of a command
+	Name      string   // of a device that is plugged in
+	File      string   // path of what it holds
+	Size      int64    // bytes that it has if it holds no file
 	Region    Region
 	Tolerance float64 // share of the pixels that may differ
 	Rate      int64   // bytes a second
@@ -85,6 +87,9 @@ type Step struct {
 
 	verb *verb
 }
+
+// asUser is how a step says that the desktop's user does it.
+const asUser = "user"
 
 // Command is a step that runs a command in the guest, whatever comes of it.
 func Command(command string) Step {

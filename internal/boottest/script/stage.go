@@ -38,11 +38,14 @@ type Stage interface {
 
 // A Question is one thing that the guest is asked.
 type Question struct {
-	Kind   string // unit, port, file, process, run, boot, checks
+	Kind   string // unit, port, file, process, run, open, boot, checks
 	What   string // its name, path, number or command line
 	Within time.Duration
 	Absent bool // asks for the opposite
 	Until  bool // a command is tried until it succeeds
+	// AsUser has a command run as the desktop's user, in that user's session.
+	AsUser  bool
+	Program []string // to open, with its arguments
 }
 
 // An Answer is what came of it.

@@ -35,7 +35,7 @@ func init() {
 		{name: "wait for port", takes: portKind, guest: true, within: aWhile, do: wait("port"), about: "Something in the guest listens on this TCP port."},
 		{name: "wait for file", takes: pathKind, guest: true, within: aWhile, do: wait("file"), about: "A path exists in the guest."},
 		{name: "wait for process", takes: processKind, guest: true, within: aWhile, do: wait("process"), about: "A process of this name runs in the guest."},
-		{name: "wait for command", takes: commandKind, guest: true, within: aWhile, do: waitForCommand, about: "A command succeeds in the guest; it is tried again until it does."},
+		{name: "wait for command", takes: commandKind, keys: []string{"as"}, guest: true, within: aWhile, do: waitForCommand, about: "A command succeeds in the guest; it is tried again until it does."},
 		{name: "wait for no unit", takes: unitKind, guest: true, within: aWhile, do: waitForNo("unit"), about: "A systemd unit isn't active."},
 		{name: "wait for no port", takes: portKind, guest: true, within: aWhile, do: waitForNo("port"), about: "Nothing in the guest listens on this TCP port."},
 		{name: "wait for no file", takes: pathKind, guest: true, within: aWhile, do: waitForNo("file"), about: "A path doesn't exist in the guest."},
@@ -57,7 +57,8 @@ func init() {
 		{name: "network", takes: networkKind, keys: []string{"rate", "delay"}, do: network, about: "Pulls the network cable, puts it in, or makes the line slow."},
 		{name: "listen", takes: durationKind, do: listen, about: "Does nothing for so long, while the network is recorded."},
 		{name: "expect only named destinations", do: expectNamed, about: "Since power-on, the guest has talked to nothing on the network but what its definition names."},
-		{name: "run", takes: commandKind, keys: []string{"expect", "status"}, guest: true, within: time.Minute, do: run, about: "Runs a command in the guest once, by /bin/sh as root; it must succeed."},
+		{name: "run", takes: commandKind, keys: []string{"as", "expect", "status"}, guest: true, within: time.Minute, do: run, about: "Runs a command in the guest once, by /bin/sh as root or as the desktop's user; it must succeed."},
+		{name: "open", takes: programKind, guest: true, within: aWhile, do: open, about: "Starts a program in the session of the desktop's user, when that is there, and goes on."},
 		{name: "run checks", guest: true, within: aBoot, do: runChecks, about: "Runs the checks that the medium carries."},
 		{name: "restart", guest: true, within: aBoot, do: power, about: "Asks the guest to restart, and waits until it answers again."},
 		{name: "power off", guest: true, within: aWhile, do: power, about: "Asks the guest to switch itself off, and waits until it has."},
@@ -101,6 +102,8 @@ func (v *verb) sentence(s Step) string {
 		return v.name
 	case v.takes.say != nil:
 		return v.name + " " + v.takes.say(s)
+	case s.As == asUser:
+		return v.name + " as " + s.As + " " + short(s.Value)
 	case v.takes.quoted:
 		return v.name + " " + short(s.Value)
 	}
