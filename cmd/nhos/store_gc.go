@@ -17,9 +17,9 @@ func newStoreGC(f *flags) *cobra.Command {
 	var limits store.Limits
 	c := &cobra.Command{
 		Use: "gc", Short: "Remove what was not used for longest",
-		Long: `gc removes steps, packages and indexes, the one that was not used for longest first, until no more than --max is left.
-What was used within --keep stays whatever its size, and so does what a running build has looked at. With --keep alone,
-all else goes.
+		Long: `gc removes steps, packages, indexes and failed layers that were kept, the one that was not used for longest first, until
+no more than --max is left. What was used within --keep stays whatever its size, and so does what a running build has
+looked at, or a person looks into. With --keep alone, all else goes.
 
 NHOS_STORE_MAX sets --max once and for all; builds then keep to it at their end.`,
 		Example: `  nhos store gc --max 40G
@@ -52,7 +52,11 @@ NHOS_STORE_MAX sets --max once and for all; builds then keep to it at their end.
 				return ui.WriteJSON(c.OutOrStdout(), done)
 			}
 			for _, e := range done.Removed {
-				if e.Kind != store.Package {
+				switch e.Kind {
+				case store.Package:
+				case store.Failed:
+					fmt.Fprintf(c.OutOrStdout(), "failed layer of %s, kept %s\n", e.Name, when(e.Used))
+				default:
 					fmt.Fprintf(c.OutOrStdout(), "%s, last used %s\n", e.Name, when(e.Used))
 				}
 			}

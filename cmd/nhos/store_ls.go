@@ -49,6 +49,9 @@ func contentsTable(c *store.Contents) *ui.Table {
 	if indexes, size := c.Of(store.Indexes); len(indexes) > 0 {
 		t.Add("indexes of archives", "", ui.Bytes(size), "", when(indexes[len(indexes)-1].Used))
 	}
+	if kept, size := c.Of(store.Failed); len(kept) > 0 {
+		t.Add(fmt.Sprintf("%d failed layers", len(kept)), "", ui.Bytes(size), "", when(kept[len(kept)-1].Used))
+	}
 	if c.Making > 0 {
 		t.Add("in the making", "", ui.Bytes(c.Making))
 	}

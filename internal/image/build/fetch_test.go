@@ -132,11 +132,7 @@ func TestFetch(t *testing.T) {
 		t.Errorf("the phase says %q after %d bytes, not %q", phase.Outcome, phase.Bytes, want)
 	}
 
-	before := a.Requests(".deb")
-	if err := b.fetch(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if again := a.Requests(".deb") - before; again != 0 {
+	if again := fetches(t, b, a); again != 0 {
 		t.Errorf("%d packages were fetched although the store has them", again)
 	}
 }
@@ -156,6 +152,16 @@ func TestFetchFromAFolder(t *testing.T) {
 	if !has(b, "tea") || !has(b, "milk") {
 		t.Error("what the folder holds isn't in the store")
 	}
+}
+
+// fetches is for how many packages the mirror is asked until all are there.
+func fetches(t *testing.T, b *builder, a *archivetest.Archive) int {
+	t.Helper()
+	before := a.Requests(".deb")
+	if err := b.fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return a.Requests(".deb") - before
 }
 
 func copyTo(t *testing.T, mirrors lock.Mirrors, p lock.Package, file string) {
@@ -289,11 +295,7 @@ func TestFetchIsInterrupted(t *testing.T) {
 		t.Errorf("left behind: %v", files)
 	}
 	a.Mend()
-	before := a.Requests(".deb")
-	if err := b.fetch(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if n := a.Requests(".deb") - before; n != 1 {
+	if n := fetches(t, b, a); n != 1 {
 		t.Errorf("the next build fetches %d packages, not the one that is missing", n)
 	}
 }

@@ -91,19 +91,26 @@ func locked(t testing.TB, text string) *lock.Lock {
 	return l
 }
 
+// load reads id, and the image without its respin.
+func load(t testing.TB, dir, id string) (img, plain *definition.Image) {
+	t.Helper()
+	img, err := definition.Load(dir, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err = definition.Load(dir, "desk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img, plain
+}
+
 // plan plans id in a definitions folder of its own. It returns that folder too.
 func (w world) plan(t *testing.T, id string, s *store.Store) (*plan.Plan, string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	archivetest.Write(t, dir, w.definitions)
-	img, err := definition.Load(dir, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := definition.Load(dir, "desk")
-	if err != nil {
-		t.Fatal(err)
-	}
+	img, plain := load(t, dir, id)
 	l := locked(t, w.lock)
 	if img.Respin == "" {
 		l.Packages = append(append(l.In(lock.Base), l.In(lock.Packages)...), l.In(lock.Medium)...)
@@ -299,14 +306,7 @@ func TestKeysDoNotDependOnTheMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	img, err := definition.Load(dir+"-link", "ward")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := definition.Load(dir+"-link", "desk")
-	if err != nil {
-		t.Fatal(err)
-	}
+	img, plain := load(t, dir+"-link", "ward")
 	after, err := plan.New(img, plain, locked(t, w.lock), w.tools, emptyStore(t))
 	if err != nil {
 		t.Fatal(err)

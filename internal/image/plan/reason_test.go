@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nhos.org/nhos/internal/image/archivetest"
-	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/store"
 )
@@ -375,14 +374,7 @@ func FuzzNote(f *testing.F) {
 	}
 	dir := f.TempDir()
 	archivetest.Write(f, dir, w.definitions)
-	img, err := definition.Load(dir, "ward")
-	if err != nil {
-		f.Fatal(err)
-	}
-	plain, err := definition.Load(dir, "desk")
-	if err != nil {
-		f.Fatal(err)
-	}
+	img, plain := load(f, dir, "ward")
 	l := locked(f, w.lock)
 	first, err := plan.New(img, plain, l, w.tools, s)
 	if err != nil {

@@ -84,8 +84,11 @@ type collection struct {
 
 // remove takes an entry away, unless it is in use, and returns how many bytes that freed.
 func (g *collection) remove(e Entry) (int64, error) {
-	if e.Kind == Indexes {
+	switch e.Kind {
+	case Indexes:
 		return e.Size, g.removeIndexes(e)
+	case Failed:
+		return e.Size, g.removeFailed(e)
 	}
 	defer g.guard(unix.LOCK_EX)()
 	if e.Kind == Package {
@@ -135,6 +138,28 @@ func (g *collection) unlink(path string) (int64, error) {
 		err = os.Remove(path)
 	}
 	return info.Size(), err
+}
+
+// removeFailed removes a folder that was kept, unless somebody is looking into it.
+func (g *collection) removeFailed(e Entry) error {
+	remove := g.Drop
+	if g.dry {
+		remove = func(name string) error {
+			done, err := g.Use(name)
+			if err == nil {
+				done()
+			}
+			return err
+		}
+	}
+	err := remove(e.Name)
+	switch {
+	case errors.Is(err, ErrInUse):
+		return errInUse
+	case errors.Is(err, ErrMissing): // somebody else was faster
+		return nil
+	}
+	return err
 }
 
 // removeIndexes removes a folder of apt's, unless somebody asks apt just now.

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
 )
 
@@ -204,6 +206,60 @@ func TestCollectTakesIndexesThatNobodyAsks(t *testing.T) {
 	}
 	if work, _ := filepath.Glob(filepath.Join(s.Dir(), "work", "*")); len(work) > 0 {
 		t.Errorf("left behind: %v", work)
+	}
+}
+
+// TestCollectCountsWhatWasKeptOfFailures has a folder that somebody looks into, an older and a newer one, and half of one.
+func TestCollectCountsWhatWasKeptOfFailures(t *testing.T) {
+	s := open(t)
+	kilobyte := strings.Repeat("x", 1000)
+	for i, name := range []string{"looked-into", "older", "newer"} {
+		if err := keep(t, s, name, kilobyte); err != nil {
+			t.Fatal(err)
+		}
+		age(t, filepath.Join(s.Dir(), "failed", name, keptNote), 9-i)
+	}
+	between := put(t, s, kilobyte)
+	age(t, s.blobPath(between.Digest), 8)
+	age(t, filepath.Join(s.Dir(), "failed", "older", keptNote), 8)
+	if err := os.MkdirAll(filepath.Join(s.Dir(), "failed", "half"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	done, err := s.Use("looked-into")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.Contents()
+	if kept, size := c.Of(Failed); err != nil || len(kept) != 4 || size < 6000 || size > 6200 || c.Size != size+1000 || c.Other > 100 {
+		t.Fatalf("%+v, error %v", c, err)
+	}
+
+	left := func() (names []string) {
+		kept, _ := filepath.Glob(filepath.Join(s.Dir(), "failed", "*"))
+		for _, dir := range kept {
+			names = append(names, filepath.Base(dir))
+		}
+		return names
+	}
+	limits := Limits{Max: c.Size - 2500, DryRun: true} // half of one, the older one, the package
+	dry := collect(t, s, limits)
+	if got := left(); len(got) != 4 {
+		t.Errorf("a dry run left %v", got)
+	}
+	limits.DryRun = false
+	came := collect(t, s, limits)
+	if got := left(); !slices.Equal(got, []string{"looked-into", "newer"}) || len(there(s, between)) > 0 {
+		t.Errorf("left: %v, the package: %v", got, there(s, between))
+	}
+	if diff := cmp.Diff(dry, came, cmpopts.IgnoreUnexported(Entry{})); diff != "" || came.Held {
+		t.Errorf("held: %v; (-dry run +the other)\n%s", came.Held, diff)
+	}
+	if last := collect(t, s, Limits{}); !last.Held || !slices.Equal(left(), []string{"looked-into"}) {
+		t.Errorf("%+v left %v", last, left())
+	}
+	done()
+	if last := collect(t, s, Limits{}); last.Held || len(left()) > 0 {
+		t.Errorf("%+v left %v", last, left())
 	}
 }
 

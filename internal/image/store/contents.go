@@ -20,6 +20,7 @@ const (
 	Step    Kind = "step"    // an action with the blobs that it put out
 	Package Kind = "package" // a blob that no action has put out
 	Indexes Kind = "indexes" // apt's, of one archive, and what it chose from them
+	Failed  Kind = "failed"  // a work folder that was kept, by its name
 )
 
 // An Entry is what is kept, and given up, as one.
@@ -88,7 +89,7 @@ func (s *Store) Contents() (*Contents, error) {
 			c.Entries = append(c.Entries, Entry{Kind: Package, Name: d.Short(), Key: d, Size: info.Size(), Used: info.ModTime()})
 		}
 	}
-	if err := s.indexes(c); err != nil {
+	if err := errors.Join(s.indexes(c), s.failed(c)); err != nil {
 		return nil, err
 	}
 	if c.Making, err = s.sizeOf("work"); err != nil {
@@ -142,12 +143,33 @@ func (s *Store) indexes(c *Contents) error {
 	return err
 }
 
+// failed adds the work folders that were kept. One that isn't whole is what a removal left, and goes first.
+func (s *Store) failed(c *Contents) error {
+	entries, err := readDir(filepath.Join(s.dir, "failed"))
+	for _, e := range entries {
+		if !noteName.MatchString(e.Name()) {
+			continue
+		}
+		size, err := s.sizeOf(filepath.Join("failed", e.Name()))
+		if err != nil {
+			return err
+		}
+		kept := Entry{Kind: Failed, Name: e.Name(), Size: size}
+		if info, err := os.Stat(filepath.Join(s.dir, "failed", e.Name(), keptNote)); err == nil {
+			kept.Made, kept.Used = info.ModTime(), info.ModTime()
+		}
+		c.Size += size
+		c.Entries = append(c.Entries, kept)
+	}
+	return err
+}
+
 // others adds up what other packages keep here: notes.
 func (s *Store) others(c *Contents) error {
 	entries, err := readDir(s.dir)
 	for _, e := range entries {
 		switch e.Name() {
-		case "blobs", "actions", "apt", "work", "locks", "uses":
+		case "blobs", "actions", "apt", "failed", "work", "locks", "uses":
 			continue
 		}
 		size, err := s.sizeOf(e.Name())
