@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"nhos.org/nhos/internal/image/definition"
+	"nhos.org/nhos/internal/manifest"
 )
 
 // evil is what a guest or a definition may say to become markup.
@@ -52,7 +53,7 @@ func full(t *testing.T, hostile bool) (path string) {
 		}
 		if c.ID == "CUT-1" {
 			c.Result, c.Why = Waived, []string{said("scenario power-cut failed in uefi-usb-power-cut")}
-			c.Waiver = &definition.Waiver{Control: "CUT-1", Reason: said("The ward has power of its own"), By: said("Head of IT"), Until: "2027-03-31"}
+			c.Waiver = &definition.Waiver{Waiver: manifest.Waiver{Control: "CUT-1", Reason: said("The ward has power of its own"), By: said("Head of IT"), Until: "2027-03-31"}}
 		}
 	}
 	names, err := p.Write(f.out, "both")
