@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,6 +187,11 @@ func TestOnlyWhatFailsIsWaived(t *testing.T) {
 				o.checks[0].Passed, o.checks[0].Waivers, o.checks[0].Output = false, w, "why"
 			}, "check a/b failed: why (asserted: all is well)",
 		},
+		"to a check that the medium hasn't": {
+			func(_ *Result, o *watch) {
+				o.checks = append(o.checks, guest.Check{Check: manifest.Check{ID: "a/c", Claim: "more", Waivers: w}, Tries: 1, Output: "no"})
+			}, "check a/c failed: no (asserted: more)",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := concluded(t, func(r *Result, o *Options, w *watch) { o.now = now; test.change(r, w) })
@@ -219,5 +225,28 @@ func TestResultOfBeforeWaivers(t *testing.T) {
 	r, err := readResult(dir)
 	if err != nil || len(r.Checks) != 1 || r.Checks[0].ID != "a/b" || len(r.Waived()) > 0 || r.Outcome() != "failed" {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestWaivedResultIsReusedUntilItsDay keeps a result that passed by a waiver, and asks for it on the last day and after.
+func TestWaivedResultIsReusedUntilItsDay(t *testing.T) {
+	last := time.Date(2027, 11, 30, 12, 0, 0, 0, time.UTC)
+	o := Options{Dir: t.TempDir(), CacheDir: t.TempDir(), Progress: silence{}, now: last}
+	r := Result{Key: "a key", Verdict: Passed, SerialLog: serialFile, Checks: []Check{{
+		Check:  manifest.Check{ID: "a/b", Waivers: []manifest.Waiver{{Control: "A-1", Until: "2027-11-30"}}},
+		Waived: true, Tries: 1,
+	}}}
+	if err := os.WriteFile(filepath.Join(o.Dir, serialFile), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.write(o.Dir), o.remember(r)); err != nil {
+		t.Fatal(err)
+	}
+	if known, reused := o.recall(r.Key); !reused || known.Outcome() != "passed, 1 check waived" {
+		t.Errorf("on the last day: reused %t, %s", reused, known.Outcome())
+	}
+	o.now = last.AddDate(0, 0, 1)
+	if _, reused := o.recall(r.Key); reused {
+		t.Error("it is reused after the last day")
 	}
 }
