@@ -28,6 +28,7 @@ func newTest(f *flags) *cobra.Command {
 		Use: "test IMAGE|FILE.iso", GroupID: "test", Short: "Boot a medium in a virtual machine and run its checks",
 		Long: `test boots the medium, which stays as it is, runs the checks that it carries, takes pictures, and writes a report.
 The verdict is red when a check fails, a unit failed, the kernel panics, nothing shows on the screen, or the guest hangs.
+A check whose failing the respin's waivers bear is shown as waived until their last day, and red from then on.
 
 With --scenario it plays a script instead (docs/scenarios.md). Several firmwares, attachments, sizes of memory and
 scenarios give every combination of them, one boot after the other. What has passed isn't booted again as long as
@@ -76,12 +77,8 @@ An ISO that nhos didn't build is booted too; what such a guest can't be asked is
 			if f.json {
 				return cmp.Or(ui.WriteJSON(c.OutOrStdout(), runs), verdict)
 			}
-			for _, run := range runs {
-				came := string(run.Result.Verdict) + " in " + ui.Duration(run.Result.Duration)
-				if run.Result.Reused {
-					came = "reused, passed on " + run.Result.Started.Local().Format("2006-01-02 15:04")
-				}
-				fmt.Fprintf(c.OutOrStdout(), "%-15s %s\n", run.Result.Name, came)
+			if err := boottest.Summary(c.OutOrStdout(), runs); err != nil {
+				return errors.Join(verdict, err)
 			}
 			fmt.Fprintln(c.OutOrStdout(), filepath.Join(folder, "report.html"))
 			return verdict

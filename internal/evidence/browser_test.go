@@ -6,6 +6,7 @@ import (
 
 	"nhos.org/nhos/internal/browsertest"
 	"nhos.org/nhos/internal/image/definition"
+	"nhos.org/nhos/internal/manifest"
 )
 
 // full is a pack with every result, a waiver and what a respin touched; hostile fills in what comes from outside.
@@ -36,7 +37,7 @@ func full(t *testing.T, hostile bool) (path string) {
 		}
 		if c.ID == "CUT-1" {
 			c.Result, c.Why = Waived, []string{said("scenario power-cut failed in uefi-usb-power-cut")}
-			c.Waiver = &definition.Waiver{Control: "CUT-1", Reason: said("The ward has power of its own"), By: said("Head of IT"), Until: "2027-03-31"}
+			c.Waiver = &definition.Waiver{Waiver: manifest.Waiver{Control: "CUT-1", Reason: said("The ward has power of its own"), By: said("Head of IT"), Until: "2027-03-31"}}
 		}
 	}
 	names, err := p.Write(f.out, "both")

@@ -205,6 +205,9 @@ func (p *Pack) count(runs []report.Run, j *judge) {
 			// It may have failed by what no control names.
 			p.Notes = append(p.Notes, fmt.Sprintf("Boot %s failed: %s.", name, cmp.Or(strings.Join(r.Reasons, "; "), "its report says why")))
 		}
+		for _, c := range r.Waived() { // which no control may name any more
+			p.Notes = append(p.Notes, fmt.Sprintf("In boot %s, check %s failed and was waived when it was made.", name, c.ID))
+		}
 	}
 }
 

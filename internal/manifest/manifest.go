@@ -54,6 +54,9 @@ type Check struct {
 	File string `json:"file,omitempty"`
 	// Within is how long the check is retried until it passes. Zero is once.
 	Within time.Duration `json:"within_ns,omitempty"`
+	// Waivers bear that the check fails, each until its own day: one of every control that names the check. Where a
+	// single control isn't waived there are none.
+	Waivers []Waiver `json:"waivers,omitempty"`
 }
 
 // EntryArguments are what the entries of the boot menu add to the kernel's command line, by the entries' names.

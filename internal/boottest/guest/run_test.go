@@ -241,3 +241,19 @@ func TestSystemdTakesTheUnit(t *testing.T) {
 		}
 	}
 }
+
+// A check that fails and is waived is told as it is, and doesn't count as failed.
+func TestWaivedChecksDoNotCount(t *testing.T) {
+	fakeSystem(t, []string{"running"}, "", "")
+	waived := []manifest.Waiver{{Control: "A-1", Reason: "It is known", By: "Head of IT", Until: "2027-11-30"}}
+	var out strings.Builder
+	failed, total, err := runChecks(t.Context(), &port{w: &out}, Job{Checks: []manifest.Check{
+		{ID: "a/waived", Run: "false", Waivers: waived}, {ID: "a/well", Run: "true", Waivers: waived}, {ID: "a/not", Run: "false"},
+	}})
+	if failed != 1 || total != 4 || err != nil {
+		t.Errorf("%d of %d, %v", failed, total, err)
+	}
+	if told := out.String(); !strings.Contains(told, `"id":"a/waived"`) || !strings.Contains(told, `"passed":false`) {
+		t.Error(told)
+	}
+}

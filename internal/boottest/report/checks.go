@@ -14,6 +14,7 @@ import (
 type group struct {
 	Feature string
 	Count   string // "5 of 6"
+	Waived  string // ", 1 waived"
 	State   string // the worst of its checks'
 	Checks  []check
 }
@@ -26,12 +27,16 @@ type check struct {
 	Output           string
 	Lasted           string
 	Tries            int
+	// Waivers bear its failing (manifest.Check.BorneBy), or bore it until they ran out.
+	Waivers []string
+	Lapsed  string // the day on which the first of them ran out
 }
 
 // The states of a check, which are classes in the page's style.
 const (
 	isPassed = "passed"
 	isFailed = "failed"
+	isWaived = "waived" // it failed, which is borne
 	notRun   = "notrun"
 )
 
@@ -66,19 +71,25 @@ func groups(r scenario.Result) []group {
 	for i := range all {
 		g := &all[i]
 		slices.SortStableFunc(g.Checks, func(a, b check) int { return worse(a.State, b.State) })
-		g.Count, g.State = count(all[i:i+1]), g.Checks[0].State
+		g.Count, g.Waived, g.State = count(all[i:i+1]), alsoWaived(all[i:i+1]), g.Checks[0].State
 	}
 	slices.SortStableFunc(all, func(a, b group) int { return worse(a.State, b.State) })
 	return all
 }
 
-var badness = map[string]int{isFailed: 2, notRun: 1, isPassed: 0}
+var badness = map[string]int{isFailed: 3, notRun: 2, isWaived: 1, isPassed: 0}
 
 func newCheck(c scenario.Check) check {
 	out := check{ID: readable(c.ID), Claim: cmp.Or(readable(c.Claim), readable(c.ID)), State: stateOf(c.Passed), Ran: ran(c)}
 	if !out.Ran {
 		out.State = notRun
 		return out
+	}
+	switch {
+	case isBorne(c):
+		out.State, out.Waivers = isWaived, readableAll(c.BorneBy())
+	case !c.Passed:
+		out.Lapsed, out.Waivers = readable(c.BorneUntil()), readableAll(c.BorneBy())
 	}
 	out.How, out.What = asked(c.Check)
 	out.Output, out.Lasted, out.Tries = readable(c.Output), ui.Duration(c.Duration), c.Tries
@@ -87,6 +98,9 @@ func newCheck(c scenario.Check) check {
 
 // ran reports whether the check was tried at all.
 func ran(c scenario.Check) bool { return c.Passed || c.Tries > 0 }
+
+// isBorne reports whether the check failed and was waived.
+func isBorne(c scenario.Check) bool { return c.Waived && ran(c) && !c.Passed }
 
 // asked says what the check looks at.
 func asked(c manifest.Check) (how, what string) {
@@ -124,14 +138,53 @@ func unknown(r scenario.Result) []manifest.Check {
 
 // count says how many checks of the groups passed.
 func count(all []group) string {
-	passed, of := 0, 0
+	passed, of := tally(all, isPassed)
+	return fmt.Sprintf("%d of %d", passed, of)
+}
+
+// alsoWaived says how many were waived, if any.
+func alsoWaived(all []group) string {
+	n, _ := tally(all, isWaived)
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d waived", n)
+}
+
+// tally counts the checks of the groups that are in a state, and all.
+func tally(all []group, state string) (n, of int) {
 	for _, g := range all {
 		of += len(g.Checks)
 		for _, c := range g.Checks {
-			if c.State == isPassed {
-				passed++
+			if c.State == state {
+				n++
 			}
 		}
 	}
-	return fmt.Sprintf("%d of %d", passed, of)
+	return n, of
 }
+
+// A waived is a check of a medium that failed and was borne, in one boot of it or in several.
+type waived struct {
+	ID, Claim string
+	Boot      string // id of the first of them on the page
+	Waivers   []string
+}
+
+// allWaived are those of all runs, each once for each medium; in the order of the page.
+func allWaived(runs []Run) (all []waived) {
+	known := map[string]bool{}
+	for i, run := range runs {
+		for _, c := range run.Result.Checks {
+			if key := run.Result.SHA256 + " " + c.ID; isBorne(c) && !known[key] {
+				known[key] = true
+				one := newCheck(c)
+				all = append(all, waived{one.ID, one.Claim, sectionID(i), one.Waivers})
+			}
+		}
+	}
+	return all
+}
+
+// sectionID is the id of the i-th run on the page.
+func sectionID(i int) string { return fmt.Sprintf("boot-%d", i+1) }

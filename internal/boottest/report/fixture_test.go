@@ -93,6 +93,28 @@ func failing(t *testing.T, dir, firmware, as string) report.Run {
 	return run
 }
 
+// waived is a run with a failed check that is borne until a day, by the waivers of three controls.
+func waived(t *testing.T, dir, firmware, as string) report.Run {
+	run := failing(t, dir, firmware, as)
+	r := &run.Result
+	r.Verdict, r.Reasons, r.Checks[1].Waived = scenario.Passed, nil, true
+	r.Checks[1].Waivers = []manifest.Waiver{
+		{Control: "CFG-1", Reason: "The ward prints <b>elsewhere</b>", By: "Head of IT", Until: "2027-11-30"},
+		{Control: "NET-1", Reason: "The ward prints <b>elsewhere</b>", By: "Head of IT", Until: "2027-11-30"},
+		{Control: "PRN-1", Reason: "Soon mended", By: "Print room", Until: "2026-12-31"},
+	}
+	return run
+}
+
+// lapsed is the same once the first waiver has run out.
+func lapsed(t *testing.T, dir, firmware, as string) report.Run {
+	run := waived(t, dir, firmware, as)
+	r := &run.Result
+	r.Verdict, r.Checks[1].Waived = scenario.Failed, false
+	r.Reasons = []string{"check printing/cups failed: inactive … (asserted: the print service runs); its waiver ran out on 2026-12-31"}
+	return run
+}
+
 // silent is a run whose guest never answered, without pictures.
 func silent(t *testing.T, dir, firmware, as string) report.Run {
 	run := passing(t, dir, firmware, as)

@@ -23,7 +23,7 @@ type matrixRow struct {
 }
 
 // A cell is one run in the matrix.
-type cell struct{ ID, State, Title, Count, Lasted string }
+type cell struct{ ID, State, Title, Count, Waived, Lasted string }
 
 func newMatrix(runs []Run, sections []section) matrix {
 	var m matrix
@@ -53,7 +53,7 @@ func newMatrix(runs []Run, sections []section) matrix {
 		for len(row.Cells) <= column {
 			row.Cells = append(row.Cells, nil)
 		}
-		row.Cells[column] = append(row.Cells[column], cell{s.ID, stateOf(s.Passed), s.Title, s.Count, ui.Duration(r.Duration)})
+		row.Cells[column] = append(row.Cells[column], cell{s.ID, stateOf(s.Passed), s.Title, s.Count, s.Waived, ui.Duration(r.Duration)})
 	}
 	for i := range m.Rows {
 		for len(m.Rows[i].Cells) < len(m.Firmwares) {

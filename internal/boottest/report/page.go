@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"slices"
 
+	"nhos.org/nhos/internal/boottest/scenario"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -24,6 +25,7 @@ type page struct {
 	Verdict  string
 	Passed   bool
 	Failures []failure
+	Waived   []waived
 	Hero     *picture
 	Media    []medium
 	Matrix   matrix
@@ -58,12 +60,12 @@ func html(dir string, build *Build, runs []Run) ([]byte, error) {
 		return nil, err
 	}
 	p := page{
-		Title: title(runs), Verdict: headline(runs), Passed: passed(runs) == len(runs),
+		Title: title(runs), Verdict: headline(runs), Passed: passed(runs) == len(runs), Waived: allWaived(runs),
 		Media: media(runs), Style: template.CSS(look), Policy: policy(look),
 	}
 	links := linker{dir}
 	for i, run := range runs {
-		s := newSection(run, fmt.Sprintf("boot-%d", i+1), links)
+		s := newSection(run, sectionID(i), links)
 		if len(p.Media) > 1 {
 			s.Medium = readable(run.Result.Medium) + " " + short(run.Result.SHA256)
 		}
@@ -138,8 +140,12 @@ func subject(run Run) string {
 	return readable(run.Result.Medium)
 }
 
-// headline is the verdict over all runs in words.
+// headline is the verdict over all runs in words, with how many checks were waived for it.
 func headline(runs []Run) string {
+	return verdict(runs) + scenario.AlsoWaived(len(allWaived(runs)))
+}
+
+func verdict(runs []Run) string {
 	switch n, all := passed(runs), len(runs); {
 	case all == 1 && n == 1:
 		return "The boot passed"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -166,6 +167,63 @@ func rows(table *node) []string {
 		out = append(out, strings.Join(texts(row.children), " "))
 	}
 	return out
+}
+
+// A check that is waived has a state of its own, told by a word, a mark and a colour, with who bears it and until when.
+func TestPageOfAWaivedCheck(t *testing.T) {
+	dir := t.TempDir()
+	page, _ := pageOf(t, waived(t, dir, "bios", "cd"))
+	same(t, "verdict", []string{"The boot passed, 1 check waived BIOS, as a CD: 4 of 5 checks passed, 1 waived, in 3 min 05 s"}, texts(page.all("div", "verdict")))
+	if len(page.all("div", "passed")) != 1 || len(page.all("div", "reasons")) > 0 {
+		t.Error("the page is red")
+	}
+	by := []string{
+		"CFG-1, NET-1: The ward prints <b>elsewhere</b> (Head of IT, until 2027-11-30)", "PRN-1: Soon mended (Print room, until 2026-12-31)",
+	}
+	box := page.all("div", "waivers")
+	if len(box) != 1 || box[0].all("a")[0].attr["href"] != "#boot-1" {
+		t.Fatalf("%d lists of what is waived", len(box))
+	}
+	same(t, "who bears it", append([]string{"printing/cups: the print service runs " + strings.Join(by, " ")}, by...), texts(box[0].all("li")))
+	var groups []string
+	for _, g := range page.all("details", "group") {
+		_, open := g.attr["open"]
+		groups = append(groups, fmt.Sprintf("%s, open %t", texts(g.all("summary"))[0], open))
+	}
+	same(t, "groups", []string{"printing 1 of 2 passed, 1 waived, open true", "base 2 of 2 passed, open false", "cinnamon 1 of 1 passed, open false"}, groups)
+	of := page.all("li", "waived")
+	if len(of) != 1 || len(page.all("li", "failed")) > 0 {
+		t.Fatalf("%d checks are waived", len(of))
+	}
+	same(t, "state", []string{"Waived"}, texts(of[0].all("span", "state")))
+	same(t, "its waivers", by, texts(of[0].all("div", "waiver")[0].all("li")))
+	if _, open := of[0].all("details")[0].attr["open"]; !open || !strings.Contains(of[0].text, "status=1/FAILURE") {
+		t.Error("what the waived check wrote is folded or missing")
+	}
+	mark := func(class string) string { return page.all("span", class)[0].all("path")[0].attr["d"] }
+	if mark("waived") == mark("passed") || !strings.HasPrefix(mark("waived"), "M8 3") {
+		t.Error("its mark is that of another state")
+	}
+
+	// The same check in several boots is one.
+	page, _ = pageOf(t, waived(t, dir, "bios", "cd"), waived(t, dir, "uefi", "cd"), passing(t, dir, "uefi", "usb"))
+	same(t, "title", []string{"All 3 boots passed, 1 check waived: Boot test of Example Desktop 2"}, texts(page.all("title")))
+	same(t, "boots", []string{
+		" BIOS UEFI",
+		"As a CD Passed 4 of 5 checks, 1 waived 3 min 05 s Passed 4 of 5 checks, 1 waived 3 min 05 s",
+		"As a USB stick not booted Passed 5 of 5 checks 3 min 05 s",
+	}, rows(page.all("table", "boots")[0]))
+	page, _ = pageOf(t, waived(t, dir, "bios", "cd"), failing(t, dir, "uefi", "cd"))
+	same(t, "verdict", []string{"1 of 2 boots failed, 1 check waived"}, texts(page.all("div", "verdict")))
+
+	// Once the first waiver has run out, it is a failed check like others, and says so.
+	page, _ = pageOf(t, lapsed(t, dir, "bios", "cd"))
+	same(t, "verdict", []string{"The boot failed"}, texts(page.all("div", "verdict")))
+	of = page.all("li", "failed")
+	if len(of) != 1 || len(page.all("li", "waived"))+len(page.all("div", "waivers")) > 0 {
+		t.Fatal("it is still waived")
+	}
+	same(t, "the waivers of before", []string{"The respin’s waivers held until 2026-12-31: " + strings.Join(by, " ")}, texts(of[0].all("div", "waiver")))
 }
 
 func TestPageOfAFailedBoot(t *testing.T) {
@@ -373,6 +431,10 @@ func TestColours(t *testing.T) {
 			{"failed", "paper"},
 			{"failed", "failed-paper"},
 			{"accent", "paper"},
+			{"waived", "paper"},
+			{"waived", "waived-paper"},
+			{"ink", "waived-paper"},
+			{"quiet", "waived-paper"},
 		} {
 			if ratio := contrast(colours[pair[0]], colours[pair[1]]); ratio < 4.5 {
 				t.Errorf("palette %d: %s on %s is %.1f:1", i, pair[0], pair[1], ratio)

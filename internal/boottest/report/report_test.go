@@ -114,10 +114,11 @@ type counts struct {
 }
 
 type testcase struct {
-	Class   string    `xml:"classname,attr"`
-	Name    string    `xml:"name,attr"`
-	Failure *reason   `xml:"failure"`
-	Skipped *struct{} `xml:"skipped"`
+	Class     string  `xml:"classname,attr"`
+	Name      string  `xml:"name,attr"`
+	Failure   *reason `xml:"failure"`
+	Skipped   *reason `xml:"skipped"`
+	SystemOut string  `xml:"system-out"`
 }
 
 type reason struct {
@@ -177,6 +178,28 @@ func TestJUnitCounts(t *testing.T) {
 	}
 	if out := s.Suites[0].SystemOut; out != "  OK  ] Reached target graphical.target" {
 		t.Errorf("system-out is %q", out)
+	}
+}
+
+// A waived check is skipped with the reason, so that it is counted and nothing is red; once its waiver has run out it fails.
+func TestJUnitSkipsWhatIsWaived(t *testing.T) {
+	dir := t.TempDir()
+	s := counted(t, waived(t, dir, "bios", "cd"), lapsed(t, dir, "uefi", "cd"))
+	if d := cmp.Diff([]counts{{6, 0, 1}, {6, 1, 0}}, []counts{s.Suites[0].counts, s.Suites[1].counts}); d != "" || s.counts != (counts{12, 1, 1}) {
+		t.Errorf("counts %+v (-want +got)\n%s", s.counts, d)
+	}
+	const why = "waived: CFG-1, NET-1: The ward prints <b>elsewhere</b> (Head of IT, until 2027-11-30); PRN-1: Soon mended (Print room, until 2026-12-31)"
+	if c := s.Suites[0].Cases[2]; c.Skipped == nil || c.Skipped.Message != why || !strings.Contains(c.SystemOut, "status=1/FAILURE") {
+		t.Errorf("%s: %+v, %q", c.Name, c.Skipped, c.SystemOut)
+	}
+	if c := s.Suites[1].Cases[2]; c.Failure == nil || c.Failure.Message != "not so: the print service runs; its waiver ran out on 2026-12-31" {
+		t.Errorf("%s: %+v", c.Name, c.Failure)
+	}
+	// A boot that goes wrong besides still fails by itself.
+	run := waived(t, dir, "bios", "cd")
+	run.Result.Verdict, run.Result.Reasons = scenario.Failed, []string{"the machine switched off before the test told it to"}
+	if s := counted(t, run); s.counts != (counts{6, 1, 1}) || s.Suites[0].Cases[0].Failure == nil {
+		t.Errorf("counts %+v", s.counts)
 	}
 }
 

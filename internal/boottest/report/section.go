@@ -13,7 +13,7 @@ import (
 type section struct {
 	ID, Title, Medium string
 	Passed            bool
-	Count             string // "23 of 24"
+	Count, Waived     string // "23 of 24", ", 1 waived"
 	Lasted            string
 	Reasons, Notes    []string
 	Facts             []fact
@@ -55,7 +55,7 @@ func newSection(run Run, id string, links linker) section {
 	if !s.Passed && len(s.Reasons) == 0 {
 		s.Reasons = []string{"the test gave no reason"}
 	}
-	s.Count = count(s.Groups)
+	s.Count, s.Waived = count(s.Groups), alsoWaived(s.Groups)
 	for _, e := range r.Timeline {
 		s.Events = append(s.Events, event{fmt.Sprintf("%.1f s", e.At.Seconds()), readable(e.What)})
 	}

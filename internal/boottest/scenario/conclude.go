@@ -52,7 +52,7 @@ func (r *Result) conclude(ctx context.Context, o Options, w *watch, a *album) er
 	if known := w.guest(); known != nil && o.Entry != "" {
 		r.Checks = append(r.Checks, entryStarted(o.Entry, known.facts.Arguments))
 	}
-	r.judge()
+	r.judge(o.now)
 	return nil
 }
 

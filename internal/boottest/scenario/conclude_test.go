@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,5 +129,124 @@ func TestConcludeFails(t *testing.T) {
 				t.Errorf("%s: %q", r.Verdict, r.Reasons)
 			}
 		})
+	}
+}
+
+// TestConcludeWaives fails a check whose waivers are of two controls, the day before the first of them ends, on that day,
+// and after it.
+func TestConcludeWaives(t *testing.T) {
+	waivers := []manifest.Waiver{
+		{Control: "A-1", Reason: "It is known", By: "Head of IT", Until: "2027-11-30"},
+		{Control: "A-2", Reason: "It is known", By: "Head of IT", Until: "2027-12-31"},
+	}
+	fails := func(on time.Time) func(*Result, *Options, *watch) {
+		return func(r *Result, o *Options, w *watch) {
+			r.Manifest.Checks[0].Waivers, o.now = waivers, on
+			w.checks[0].Passed, w.checks[0].Tries, w.checks[0].Output = false, 1, "why"
+		}
+	}
+	last := time.Date(2027, 11, 30, 23, 59, 59, 0, time.UTC)
+	for name, on := range map[string]time.Time{"before": last.AddDate(0, 0, -1), "on the last day": last} {
+		r := concluded(t, fails(on))
+		if w := r.Waived(); r.Verdict != Passed || len(r.Reasons) > 0 || len(w) != 1 || w[0].ID != "a/b" || len(w[0].Waivers) != 2 || w[0].Passed {
+			t.Errorf("%s: %s, %q, waived %+v", name, r.Verdict, r.Reasons, w)
+		}
+		if got := r.Outcome(); got != "passed, 1 check waived" {
+			t.Errorf("%s: %q", name, got)
+		}
+		if r.outlived(last) || !r.outlived(last.Add(time.Second)) {
+			t.Errorf("%s: such a result counts for ever, or not as long as it should", name)
+		}
+	}
+	r := concluded(t, fails(last.Add(time.Second)))
+	want := []string{"check a/b failed: why (asserted: all is well); its waiver ran out on 2027-11-30"}
+	if r.Verdict != Failed || !slices.Equal(r.Reasons, want) || len(r.Waived()) > 0 || r.Outcome() != "failed" {
+		t.Errorf("after it: %s, %q, waived %+v", r.Verdict, r.Reasons, r.Waived())
+	}
+}
+
+// TestOnlyWhatFailsIsWaived sees to it that a waiver changes nothing of a check that passes, of one that never ran, and
+// of another one that fails, and that a guest can't bring one of its own.
+func TestOnlyWhatFailsIsWaived(t *testing.T) {
+	w := []manifest.Waiver{{Control: "A-1", Reason: "It is known", By: "Head of IT", Until: "9999-12-31"}}
+	now := time.Date(2027, 11, 30, 12, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		change func(*Result, *watch)
+		reason string
+	}{
+		"it passes":     {change: func(r *Result, _ *watch) { r.Manifest.Checks[0].Waivers = w }},
+		"it never runs": {func(r *Result, o *watch) { r.Manifest.Checks[0].Waivers, o.checks = w, nil }, "checks of the medium that were never run: 1"},
+		"another fails": {
+			func(r *Result, o *watch) {
+				r.Manifest.Checks[0].Waivers = w
+				o.checks = append(o.checks, guest.Check{Check: manifest.Check{ID: guest.NoFailedUnits, Claim: "no unit has failed"}, Tries: 1, Output: "one has"})
+			}, "check guest/no-failed-units failed: one has (asserted: no unit has failed)",
+		},
+		"the guest brings it": {
+			func(_ *Result, o *watch) {
+				o.checks[0].Passed, o.checks[0].Waivers, o.checks[0].Output = false, w, "why"
+			}, "check a/b failed: why (asserted: all is well)",
+		},
+		"to a check that the medium hasn't": {
+			func(_ *Result, o *watch) {
+				o.checks = append(o.checks, guest.Check{Check: manifest.Check{ID: "a/c", Claim: "more", Waivers: w}, Tries: 1, Output: "no"})
+			}, "check a/c failed: no (asserted: more)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := concluded(t, func(r *Result, o *Options, w *watch) { o.now = now; test.change(r, w) })
+			if got := strings.Join(r.Reasons, "; "); got != test.reason || (r.Verdict == Passed) != (test.reason == "") || len(r.Waived()) > 0 {
+				t.Errorf("%s: %q, waived %+v", r.Verdict, got, r.Waived())
+			}
+		})
+	}
+}
+
+// TestJobKnowsTheDay gives the guest those waivers alone that hold.
+func TestJobKnowsTheDay(t *testing.T) {
+	until := func(day string) manifest.Check {
+		return manifest.Check{ID: "a/" + day, Waivers: []manifest.Waiver{{Control: "A-1", Until: day}}}
+	}
+	all := []manifest.Check{until("2027-11-29"), until("2027-11-30"), {ID: "a/none"}}
+	got := borne(all, time.Date(2027, 11, 30, 12, 0, 0, 0, time.UTC))
+	if got[0].Waivers != nil || len(got[1].Waivers) != 1 || got[2].Waivers != nil || len(all[0].Waivers) != 1 {
+		t.Errorf("%+v of %+v", got, all)
+	}
+}
+
+// TestResultOfBeforeWaivers reads what was kept before there was anything to be waived.
+func TestResultOfBeforeWaivers(t *testing.T) {
+	dir := t.TempDir()
+	const kept = `{"name": "bios-cd", "sha256": "ab", "manifest": {"version": 1, "checks": [{"id": "a/b", "claim": "c", "feature": "a", "file": "/"}]},
+		"verdict": "failed", "checks": [{"id": "a/b", "claim": "c", "feature": "a", "file": "/", "passed": false, "tries": 1, "duration_ns": 5, "output": "no"}]}`
+	if err := os.WriteFile(filepath.Join(dir, resultFile), []byte(kept), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := readResult(dir)
+	if err != nil || len(r.Checks) != 1 || r.Checks[0].ID != "a/b" || len(r.Waived()) > 0 || r.Outcome() != "failed" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestWaivedResultIsReusedUntilItsDay keeps a result that passed by a waiver, and asks for it on the last day and after.
+func TestWaivedResultIsReusedUntilItsDay(t *testing.T) {
+	last := time.Date(2027, 11, 30, 12, 0, 0, 0, time.UTC)
+	o := Options{Dir: t.TempDir(), CacheDir: t.TempDir(), Progress: silence{}, now: last}
+	r := Result{Key: "a key", Verdict: Passed, SerialLog: serialFile, Checks: []Check{{
+		Check:  manifest.Check{ID: "a/b", Waivers: []manifest.Waiver{{Control: "A-1", Until: "2027-11-30"}}},
+		Waived: true, Tries: 1,
+	}}}
+	if err := os.WriteFile(filepath.Join(o.Dir, serialFile), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.write(o.Dir), o.remember(r)); err != nil {
+		t.Fatal(err)
+	}
+	if known, reused := o.recall(r.Key); !reused || known.Outcome() != "passed, 1 check waived" {
+		t.Errorf("on the last day: reused %t, %s", reused, known.Outcome())
+	}
+	o.now = last.AddDate(0, 0, 1)
+	if _, reused := o.recall(r.Key); reused {
+		t.Error("it is reused after the last day")
 	}
 }

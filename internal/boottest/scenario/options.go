@@ -37,13 +37,17 @@ type Options struct {
 	Accelerator string      // kvm or tcg; "" is found out
 	Progress    ui.Progress // nil is silence
 
-	limits *limits // for tests, which can't wait
+	limits *limits   // for tests, which can't wait
+	now    time.Time // the day on which waivers have to hold; zero is the present
 }
 
 // complete fills in what was left out, and refuses what can't work.
 func (o Options) complete() (Options, error) {
 	if o.Memory == 0 {
 		o.Memory = vm.DefaultMemory
+	}
+	if o.now.IsZero() {
+		o.now = time.Now()
 	}
 	if o.Progress == nil {
 		o.Progress = silence{}

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"time"
 
 	"nhos.org/nhos/internal/boottest/traffic"
@@ -62,6 +63,31 @@ type Result struct {
 	Journal   string `json:"journal,omitempty"` // the guest's journal of this boot
 }
 
+// Waived are the checks that failed and were borne.
+func (r Result) Waived() (all []Check) {
+	for _, c := range r.Checks {
+		if c.Waived {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// Outcome is the verdict in words: "passed, 1 check waived".
+func (r Result) Outcome() string { return string(r.Verdict) + AlsoWaived(len(r.Waived())) }
+
+// AlsoWaived says after a verdict how many checks were waived: ", 2 checks waived"; "" if none was.
+func AlsoWaived(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return ", 1 check waived"
+	default:
+		return fmt.Sprintf(", %d checks waived", n)
+	}
+}
+
 // An Accelerator says how the guest's instructions were run.
 type Accelerator struct {
 	Name string `json:"name"` // kvm, tcg
@@ -108,7 +134,9 @@ type Picture struct {
 // A Check is what came of one check.
 type Check struct {
 	manifest.Check
-	Passed   bool          `json:"passed"`
+	Passed bool `json:"passed"`
+	// Waived says that it failed, and that its waivers held on the day of the test: it doesn't make the verdict red.
+	Waived   bool          `json:"waived,omitempty"`
 	Tries    int           `json:"tries"`
 	Duration time.Duration `json:"duration_ns"`
 	Output   string        `json:"output"` // of the last try; bounded

@@ -98,7 +98,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		phase.Fail(err)
 		return Result{}, err
 	}
-	phase.Done(string(r.Verdict))
+	phase.Done(r.Outcome())
 	if err := r.write(o.Dir); err != nil {
 		return Result{}, err
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -52,7 +54,7 @@ func (o Options) key(r Result) (string, error) {
 }
 
 // recall returns the result of a run with this key that passed, with its files in this run's folder. Whatever is wrong
-// with what was kept makes the run be made again.
+// with what was kept makes the run be made again, and so does a waiver that it passed by and that has run out.
 func (o Options) recall(key string) (Result, bool) {
 	if o.Fresh || o.Keep || o.Prompt != nil {
 		return Result{}, false
@@ -63,7 +65,7 @@ func (o Options) recall(key string) (Result, bool) {
 		return Result{}, false
 	}
 	r, err := readResult(note.Dir)
-	if err != nil || r.Key != key || r.Verdict != Passed || !r.whole(note.Dir) {
+	if err != nil || r.Key != key || r.Verdict != Passed || !r.whole(note.Dir) || r.outlived(o.now) {
 		return Result{}, false
 	}
 	if note.Dir != o.Dir {
@@ -75,7 +77,7 @@ func (o Options) recall(key string) (Result, bool) {
 	r.Medium = filepath.Base(o.Medium)
 	r.Notes = append(r.Notes, fmt.Sprintf("reused: it passed on %s, and nothing that the verdict depends on has changed since",
 		r.Started.Local().Format("2006-01-02 15:04")))
-	o.Progress.Note(r.Name + ": reused, passed on " + r.Started.Local().Format("2006-01-02 15:04") + "; --fresh boots again")
+	o.Progress.Note(r.Name + ": reused, " + r.Outcome() + " on " + r.Started.Local().Format("2006-01-02 15:04") + "; --fresh boots again")
 	return r, true
 }
 
@@ -107,6 +109,11 @@ func readResult(dir string) (r Result, err error) {
 		err = json.Unmarshal(b, &r)
 	}
 	return r, err
+}
+
+// outlived reports whether a check was waived that isn't borne any more on the day of now.
+func (r Result) outlived(now time.Time) bool {
+	return slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Waived && !c.Borne(now) })
 }
 
 // whole reports whether the files are there that a result names.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"nhos.org/nhos/internal/manifest"
 )
 
 // A Control is one statement about an image that an organisation is asked to show, and how it is shown. Controls are
@@ -31,17 +33,11 @@ type Frames struct {
 	CISDebian13     []string `json:"cis_debian_13,omitempty"`    // numbers of the benchmark v1.0.0
 }
 
-// A Waiver is an organisation's word that it knows of a control that fails, and bears it until a day.
+// A Waiver is one of a respin, with the line of its last day.
 type Waiver struct {
-	Control string `json:"control"`
-	Reason  string `json:"reason"`
-	By      string `json:"by"`
-	Until   string `json:"until"` // the last day that it holds: "2027-03-31"
-	Origin  Origin `json:"origin"`
+	manifest.Waiver
+	Origin Origin `json:"origin"`
 }
-
-// Holds says whether the waiver still counts on the day of now, in UTC.
-func (w Waiver) Holds(now time.Time) bool { return now.UTC().Format(time.DateOnly) <= w.Until }
 
 // BuiltProofs are what a build can show by itself.
 var BuiltProofs = []string{"areas", "checksums", "lock", "packages", "provenance", "sbom", "secret-scan", "signature"}
@@ -135,19 +131,50 @@ func (l *loader) control(k controlKeys) Control {
 	}
 }
 
-// waivers makes the respin's waivers of their keys. Only what is waived is looked at, not the day: definitions that
-// were good yesterday are good today.
-func (l *loader) waivers() (all []Waiver) {
-	keys := l.keys.respin.Waivers
-	if len(keys) == 0 {
+// waive gives the image the respin's waivers, and each check those that bear its failing.
+func (l *loader) waive(img *Image) {
+	if len(l.keys.respin.Waivers) == 0 {
+		return // and no need of controls
+	}
+	controls := l.controls()
+	img.Waivers = l.waivers(controls)
+	for _, p := range img.Parts {
+		for i, c := range p.Checks {
+			p.Checks[i].Waivers = bearing(c.ID, controls, img.Waivers)
+		}
+	}
+}
+
+// bearing are the waivers of all controls that name a check; none if one of those controls isn't waived, or if none
+// names it.
+func bearing(check string, controls []Control, waivers []Waiver) (all []manifest.Waiver) {
+	names := map[string]bool{}
+	for _, c := range controls {
+		if slices.ContainsFunc(c.Checks, func(v Value[string]) bool { return v.Value == check }) {
+			names[c.ID] = true
+		}
+	}
+	for _, w := range waivers {
+		if names[w.Control] {
+			all = append(all, w.Waiver)
+			delete(names, w.Control)
+		}
+	}
+	if len(names) > 0 {
 		return nil
 	}
+	return all
+}
+
+// waivers makes the respin's waivers of their keys. Only what is waived is looked at, not the day: definitions that
+// were good yesterday are good today.
+func (l *loader) waivers(controls []Control) (all []Waiver) {
 	var known []string
-	for _, c := range l.controls() {
+	for _, c := range controls {
 		known = append(known, c.ID)
 	}
 	line := map[string]int{}
-	for _, k := range keys {
+	for _, k := range l.keys.respin.Waivers {
 		first, again := line[k.Control.Value]
 		switch {
 		case k.Control.Value == "": // reported already
@@ -161,7 +188,7 @@ func (l *loader) waivers() (all []Waiver) {
 		if _, err := time.Parse(time.DateOnly, k.Until.Value); err != nil && k.Until.Value != "" {
 			l.add(k.Until.Origin, "year, month and day, for example 2027-03-31", "%s is not a day", quote(k.Until.Value))
 		}
-		all = append(all, Waiver{k.Control.Value, oneLine(k.Reason.Value), oneLine(k.By.Value), k.Until.Value, k.Until.Origin})
+		all = append(all, Waiver{manifest.Waiver{Control: k.Control.Value, Reason: oneLine(k.Reason.Value), By: oneLine(k.By.Value), Until: k.Until.Value}, k.Until.Origin})
 	}
 	return all
 }

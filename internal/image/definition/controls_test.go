@@ -5,7 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nhos.org/nhos/internal/manifest"
 )
 
 func TestLoadControls(t *testing.T) {
@@ -49,11 +52,56 @@ func TestUnknownChecks(t *testing.T) {
 	}
 }
 
-func TestWaiverHoldsToTheEndOfItsDay(t *testing.T) {
-	w := Waiver{Until: "2027-03-31"}
-	last := time.Date(2027, 3, 31, 23, 59, 0, 0, time.UTC)
-	if !w.Holds(last) || w.Holds(last.Add(time.Hour)) {
-		t.Error("the last day isn't the last day")
+// A check carries the waivers of all controls that name it, and none if one of them isn't waived.
+func TestChecksCarryTheirWaivers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/minimal")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "images/desk.yaml"), "description: A\nbase: debian\nproduct: P\nfeatures: [printing]\n")
+	write(t, filepath.Join(dir, "features/printing/checks/a.yaml"), `[{id: two, claim: C, file: /a}, {id: one, claim: C, file: /a}, {id: half, claim: C, file: /a}, {id: none, claim: C, file: /a}]`)
+	write(t, filepath.Join(dir, "controls/a.yaml"), `
+- {id: A-1, statement: S, checks: [printing/two, printing/one, printing/half]}
+- {id: A-2, statement: S, checks: [printing/two, printing/two]}
+- {id: A-3, statement: S, checks: [printing/half]}
+`)
+	write(t, filepath.Join(dir, "respins/ward/respin.yaml"), `
+description: A ward's
+image: desk
+waivers:
+  - {control: A-2, reason: "We know\n it", by: Head of IT, until: 2027-11-30}
+  - {control: A-1, reason: Soon mended, by: Head of paper, until: 2027-01-31}
+`)
+	img, err := Load(dir, "ward")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := manifest.Waiver{Control: "A-1", Reason: "Soon mended", By: "Head of paper", Until: "2027-01-31"}
+	second := manifest.Waiver{Control: "A-2", Reason: "We know it", By: "Head of IT", Until: "2027-11-30"}
+	got := map[string][]manifest.Waiver{}
+	for _, p := range img.Parts {
+		for _, c := range p.Checks {
+			got[c.ID] = c.Waivers
+		}
+	}
+	want := map[string][]manifest.Waiver{"printing/two": {second, first}, "printing/one": {first}, "printing/half": nil, "printing/none": nil}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+
+	// Its image has none, and needs no controls.
+	if err := os.RemoveAll(filepath.Join(dir, "controls")); err != nil {
+		t.Fatal(err)
+	}
+	if img, err = Load(dir, "desk"); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range img.Parts {
+		for _, c := range p.Checks {
+			if c.Waivers != nil {
+				t.Errorf("%s: %+v", c.ID, c.Waivers)
+			}
+		}
 	}
 }
 

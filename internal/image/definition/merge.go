@@ -95,7 +95,7 @@ func (l *loader) merge() *Image {
 		}
 		img.Parts = append(img.Parts, p.Part)
 	}
-	img.Waivers = l.waivers()
+	l.waive(img)
 	return img
 }
 

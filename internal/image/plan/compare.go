@@ -8,6 +8,7 @@ import (
 
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/rootfs"
+	"nhos.org/nhos/internal/manifest"
 )
 
 // A comparison gathers the reasons for which a thing isn't what it was.
@@ -212,22 +213,37 @@ func place(packages []definition.Package, name string) string {
 }
 
 func (c *comparison) checks(was, is MediumRecipe) {
-	old := map[string]string{}
+	old := map[string]manifest.Check{}
 	for _, check := range was.Content.Checks {
-		old[check.ID] = string(digest(check))
+		old[check.ID] = check
 	}
 	for _, check := range is.Content.Checks {
-		sum, there := old[check.ID]
+		before, there := old[check.ID]
 		delete(old, check.ID)
-		if !there {
+		sameWaivers := slices.Equal(before.Waivers, check.Waivers)
+		before.Waivers = check.Waivers
+		switch {
+		case !there:
 			c.add(Reason{Kind: Check, Name: check.ID, Change: Added, Origin: c.stated(check.ID)})
-		} else if sum != string(digest(check)) {
+		case digest(before) != digest(check):
 			c.add(Reason{Kind: Check, Name: check.ID, Change: Changed, Origin: c.stated(check.ID)})
+		case !sameWaivers:
+			c.add(Reason{Kind: Check, Name: check.ID, Change: Changed, Part: "waivers", Origin: c.waived(check)})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(old)) {
 		c.add(Reason{Kind: Check, Name: id, Change: Gone})
 	}
+}
+
+// waived is where the first waiver of a check is in the definitions.
+func (c *comparison) waived(check manifest.Check) string {
+	for _, w := range c.img.Waivers {
+		if slices.Contains(check.Waivers, w.Waiver) {
+			return w.Origin.String()
+		}
+	}
+	return ""
 }
 
 // stated is where a check FEATURE/NAME is in the definitions.

@@ -10,7 +10,7 @@ type Reason struct {
 	Kind   Kind   `json:"kind"`
 	Name   string `json:"name,omitempty"` // of the package, setting, tool, check; the path of a file
 	Change Change `json:"change,omitempty"`
-	// Part says which side of the thing changed, when it isn't all of it: "mode", "owner".
+	// Part says which side of the thing changed, when it isn't all of it: "mode", "owner", "waivers".
 	Part string `json:"part,omitempty"`
 	Old  string `json:"old,omitempty"`
 	New  string `json:"new,omitempty"`
@@ -82,6 +82,9 @@ func (r Reason) what() string {
 		}
 		return "file " + r.Name + " " + string(r.Change)
 	case Script, Check:
+		if r.Part != "" {
+			return fmt.Sprintf("check %s: its %s changed", r.Name, r.Part)
+		}
 		return string(r.Kind) + " " + r.Name + " " + string(r.Change)
 	case Order:
 		return r.Name + " comes at another place in the order"

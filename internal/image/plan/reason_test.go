@@ -119,6 +119,13 @@ func TestReasons(t *testing.T) {
 				"configuration: setting compression: fast → small (images/desk.yaml:4:14)\n" +
 				"respin: setting compression: fast → small (images/desk.yaml:4:14)",
 		},
+		"a waiver": {
+			edit: []string{
+				"-- features/ink/feature.yaml --", "-- controls/a.yaml --\n[{id: SIT-1, statement: It stands, checks: [desk/sits]}]\n-- features/ink/feature.yaml --",
+				"  remove: [browser]\n", "  remove: [browser]\nwaivers:\n  - {control: SIT-1, reason: It leans, by: The ward, until: 2027-11-30}\n",
+			},
+			want: "medium: check desk/sits: its waivers changed (respins/ward/respin.yaml:9:61)",
+		},
 		"what a file holds": {
 			edit: []string{"a4\n", "a5\n"},
 			want: "configuration: file /etc/paper changed (features/paper/files/etc/paper)",
