@@ -13,8 +13,9 @@ import (
 func newVerified(t *testing.T, commandLine, layer, when string) initramfs {
 	t.Helper()
 	i := newInitramfs(t, commandLine)
+	i.write(t, "proc/cpuinfo", "flags\t\t: fpu avx sha_ni\n")
 	i.write(t, "proc/mounts", "/dev/sr0 /run/live/medium iso9660 ro 0 0\n")
-	i.place(t, "scripts/"+when+"/nhos-verity", VerityScript, "/proc/cmdline", "/proc/mounts", "/dev/tty1", "/dev/console", "/bin/plymouth")
+	i.place(t, "scripts/"+when+"/nhos-verity", VerityScript, "/proc/cmdline", "/proc/mounts", "/proc/cpuinfo", "/dev/tty1", "/dev/console", "/bin/plymouth")
 	i.image = filepath.Join(i.dir, "run/live/medium/live", layer)
 	return i
 }
@@ -38,7 +39,7 @@ func TestALayerWithItsDigestsIsStarted(t *testing.T) {
 		if err := errors.Join(i.run(t), i.run(t, "prereqs")); err != nil {
 			t.Error(err)
 		}
-		if said, calls := i.read("dev/console"), i.read("calls"); said != "" || calls != "modprobe -q dm-verity\n" {
+		if said, calls := i.read("dev/console"), i.read("calls"); said != "" || calls != "modprobe -q sha256-ssse3\nmodprobe -q dm-verity\n" {
 			t.Errorf("%s: it says %q and calls %q", l.Name, said, calls)
 		}
 	}

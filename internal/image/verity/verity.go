@@ -40,6 +40,8 @@ if [ -z "$found" ] || [ ! -x /usr/sbin/dmsetup ]; then
 	echo "the base lacks libcryptsetup12 or dmsetup: layers couldn't be held against their digests" >&2
 	exit 1
 fi
+# Digests by a processor's own instructions (x86).
+manual_add_modules sha256-ssse3
 `
 
 // Program is veritysetup. It lies where only root's shell looks, and planning takes no root.
