@@ -72,7 +72,7 @@ func TestHSCNI(t *testing.T) {
 func TestScenarios(t *testing.T) {
 	n := shipped(t)
 	n.build("mini")
-	n.play("mini", "slow-network", "quiet-boot", "altered-medium")
+	n.play("mini", "slow-network", "quiet-boot", "altered-medium", "altered-block")
 }
 
 // TestMenu starts the other entries of the boot menu: a good medium starts after its check, a damaged one doesn't.

@@ -29,6 +29,7 @@ var needs = []struct{ what, file, pkg, purpose string }{
 	{"archive keys", "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring", "checking Debian's signatures"},
 	{"mmdebstrap", "", "mmdebstrap", "making the base"},
 	{"mksquashfs", "", "squashfs-tools", "compressing layers"},
+	{"veritysetup", "/usr/sbin/veritysetup", "cryptsetup-bin", "making the digests of layers"},
 	{"xorriso", "", "xorriso", "writing ISOs"},
 	{"qemu-system-x86_64", "", "qemu-system-x86", "booting media"},
 	{"UEFI firmware", "/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "ovmf", "booting media under UEFI and Secure Boot"},

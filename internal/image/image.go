@@ -19,6 +19,7 @@ import (
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/room"
 	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/image/verity"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -165,6 +166,7 @@ func tools(ctx context.Context) (plan.Tools, error) {
 		{"apt-get", "--version", t.Layer},
 		{"mmdebstrap", "--version", t.Layer},
 		{"mksquashfs", "-version", t.Layer},
+		{verity.Program(), "--version", t.Layer},
 		{"xorriso", "-version", t.Medium},
 	} {
 		out, err := exec.CommandContext(ctx, program.name, program.flag).Output()
@@ -172,7 +174,7 @@ func tools(ctx context.Context) (plan.Tools, error) {
 			return t, ui.Hint(fmt.Errorf("asking %s for its version: %w", program.name, err), "nhos doctor says what is missing and how to install it")
 		}
 		first, _, _ := strings.Cut(string(out), "\n")
-		program.of[program.name] = strings.TrimSpace(first)
+		program.of[filepath.Base(program.name)] = strings.TrimSpace(first)
 	}
 	return t, nil
 }

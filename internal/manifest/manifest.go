@@ -37,6 +37,8 @@ type Layer struct {
 	Key    string `json:"key"`  // digest of all that went in
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"` // bytes
+	// Root is the digest that those of all blocks follow from (dm-verity); the kernel's line of each entry of the menu has it.
+	Root string `json:"root,omitempty"`
 }
 
 // A Check is one assertion inside the booted guest. Exactly one of Run, Unit, Process and File is set.

@@ -16,6 +16,7 @@ import (
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/image/verity"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -69,7 +70,7 @@ func (b *builder) makeLayer(ctx context.Context, i int, room, out, repository st
 	if err != nil {
 		return store.Action{}, err
 	}
-	return b.seal(ctx, upper, out, date, log)
+	return b.seal(ctx, b.plan.Layers[i].Key, upper, out, date, log)
 }
 
 // date is the newest date of all that went into a step: of the layer below, and of the packages.
@@ -169,8 +170,8 @@ func stageSource(op rootfs.Op, dir string) error {
 	return out.Close()
 }
 
-// seal turns what changed into a squashfs and stores it with what the ops exported.
-func (b *builder) seal(ctx context.Context, upper, out string, date int64, log io.Writer) (store.Action, error) {
+// seal turns what changed into a squashfs, which it gives a tree of digests, and stores both with what the ops exported.
+func (b *builder) seal(ctx context.Context, key store.Digest, upper, out string, date int64, log io.Writer) (store.Action, error) {
 	a := store.Action{Outputs: map[string]store.Blob{}, Date: date}
 	if err := stripOverlay(upper); err != nil {
 		return a, err
@@ -189,6 +190,9 @@ func (b *builder) seal(ctx context.Context, upper, out string, date int64, log i
 	if err != nil {
 		return a, fmt.Errorf("compressing the layer: %w", err)
 	}
+	if err := b.digest(ctx, key, file, out, log); err != nil {
+		return a, err
+	}
 	entries, err := os.ReadDir(out)
 	if err != nil {
 		return a, err
@@ -199,6 +203,19 @@ func (b *builder) seal(ctx context.Context, upper, out string, date int64, log i
 		}
 	}
 	return a, nil
+}
+
+// digest makes the tree of digests of a layer's file, and notes its root.
+func (b *builder) digest(ctx context.Context, key store.Digest, file, out string, log io.Writer) error {
+	defer b.span.Time("veritysetup")()
+	root, err := verity.Format(ctx, string(key), file, filepath.Join(out, plan.TreeOutput), log)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(out, plan.RootOutput), []byte(root+"\n"), 0o644); err != nil {
+		return fmt.Errorf("noting the root of a layer's digests: %w", err)
+	}
+	return nil
 }
 
 // compression is mksquashfs's words for the definition's choice. docs/definitions.md has what each costs.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -200,7 +201,11 @@ func (b *builder) parts() (media.Parts, error) {
 	date := b.booting.Date
 	for i, a := range b.made {
 		l := b.plan.Layers[i]
-		p.Layers = append(p.Layers, media.Layer{Name: l.File, Key: string(l.Key), File: file(a.Outputs[plan.LayerOutput])})
+		layer := media.Layer{Name: l.File, Key: string(l.Key), File: file(a.Outputs[plan.LayerOutput]), Tree: file(a.Outputs[plan.TreeOutput])}
+		root, err := os.ReadFile(file(a.Outputs[plan.RootOutput]).Path)
+		problem = errors.Join(problem, err)
+		layer.Root = strings.TrimSpace(string(root))
+		p.Layers = append(p.Layers, layer)
 		if l.Kernel {
 			p.Kernel, p.Initrd = file(a.Outputs[plan.KernelOutput]), file(a.Outputs[plan.InitrdOutput])
 		}

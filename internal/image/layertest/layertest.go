@@ -7,6 +7,7 @@ package layertest
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 	"nhos.org/nhos/internal/image/contents"
 	"nhos.org/nhos/internal/image/plan"
 	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/image/verity"
 )
 
 // Put records stand-ins for these layers of p, and for its boot files ("boot"), as if a build had made them.
@@ -32,7 +34,7 @@ func Put(t testing.TB, s *store.Store, p *plan.Plan, names ...string) {
 		known := false
 		for i, l := range p.Layers {
 			if l.Name == name {
-				record(t, s, l.Key, layer(t, i))
+				record(t, s, l.Key, layer(t, l.Key, i))
 				known = true
 			}
 		}
@@ -62,7 +64,7 @@ var programs = []string{"useradd", "usermod", "groupmod", "locale-gen", "apt-get
 
 // layer is the squashfs of a root and the list of what is in it; a layer above the lowest has nothing but a file with its
 // number.
-func layer(t testing.TB, i int) map[string][]byte {
+func layer(t testing.TB, key store.Digest, i int) map[string][]byte {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string, mode fs.FileMode) {
@@ -99,7 +101,14 @@ func layer(t testing.TB, i int) map[string][]byte {
 	if err := held.Write(&list); err != nil {
 		t.Fatal(err)
 	}
-	return map[string][]byte{plan.LayerOutput: read(t, file), plan.ContentsOutput: list.Bytes()}
+	tree := filepath.Join(t.TempDir(), "tree")
+	root, err := verity.Format(t.Context(), string(key), file, tree, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]byte{
+		plan.LayerOutput: read(t, file), plan.ContentsOutput: list.Bytes(), plan.TreeOutput: read(t, tree), plan.RootOutput: []byte(root + "\n"),
+	}
 }
 
 func bootFiles(t testing.TB) map[string][]byte {

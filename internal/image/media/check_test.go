@@ -8,12 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nhos.org/nhos/internal/image/verity"
 )
 
 // An initramfs is a folder that stands for the root in which the check runs: with a medium, a kernel command line, and
 // a sleep and a poweroff that only note that they were called.
 type initramfs struct {
 	dir, script string
+	image       string // that live-boot is about to mount
 }
 
 const asked = "BOOT_IMAGE=/live/vmlinuz boot=live quiet nhos.check-medium"
@@ -32,21 +35,27 @@ func newInitramfs(t *testing.T, commandLine string) initramfs {
 	// The second poweroff ends the script, as the real one ends the machine; the first fails.
 	i.write(t, "bin/poweroff", "#!/bin/sh\necho \"poweroff $*\" >>"+i.dir+"/calls\n[ $(/usr/bin/grep -c poweroff "+i.dir+"/calls) = 1 ] || kill $PPID\n")
 	i.write(t, "bin/sleep", "#!/bin/sh\necho \"sleep $*\" >>"+i.dir+"/calls\n")
+	i.write(t, "bin/modprobe", "#!/bin/sh\necho \"modprobe $*\" >>"+i.dir+"/calls\n")
 	for _, tool := range []string{"grep", "sha256sum"} {
 		if err := os.Symlink("/bin/busybox", filepath.Join(i.dir, "bin", tool)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	script := CheckScript
-	for _, dir := range []string{"/proc/cmdline", "/run/", "/dev/tty1", "/dev/console", "/bin/plymouth"} {
-		if !strings.Contains(script, dir) {
-			t.Fatalf("the script doesn't say %s any more", dir)
-		}
-		script = strings.ReplaceAll(script, dir, i.dir+dir)
-	}
-	i.script = filepath.Join(i.dir, "nhos-check-medium")
-	i.write(t, "nhos-check-medium", script)
+	i.place(t, "nhos-check-medium", CheckScript, "/proc/cmdline", "/run/", "/dev/tty1", "/dev/console", "/bin/plymouth")
 	return i
+}
+
+// place writes the script that run runs, with these paths those of the folder.
+func (i *initramfs) place(t *testing.T, name, script string, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		if !strings.Contains(script, path) {
+			t.Fatalf("the script doesn't say %s any more", path)
+		}
+		script = strings.ReplaceAll(script, path, i.dir+path)
+	}
+	i.script = filepath.Join(i.dir, name)
+	i.write(t, name, script)
 }
 
 func (i initramfs) write(t *testing.T, name, text string) {
@@ -67,7 +76,7 @@ func (i initramfs) read(name string) string {
 func (i initramfs) run(t *testing.T, args ...string) error {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", append([]string{i.script}, args...)...)
-	cmd.Env = []string{"PATH=" + filepath.Join(i.dir, "bin")}
+	cmd.Env = []string{"PATH=" + filepath.Join(i.dir, "bin"), "image=" + i.image}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	err := cmd.Run()
@@ -170,7 +179,8 @@ func TestScriptsAreShell(t *testing.T) {
 		script string
 		shell  []string
 	}{
-		"check-medium.sh": {CheckScript, []string{"busybox", "sh", "-n"}}, "boot.sh": {BootScript, []string{"sh", "-n"}},
+		"check-medium.sh": {CheckScript, []string{"busybox", "sh", "-n"}}, "verity.sh": {VerityScript, []string{"busybox", "sh", "-n"}},
+		"the initrd's hook": {verity.HookScript, []string{"sh", "-n"}}, "boot.sh": {BootScript, []string{"sh", "-n"}},
 	} {
 		cmd := exec.Command(c.shell[0], c.shell[1:]...)
 		cmd.Stdin = strings.NewReader(c.script)

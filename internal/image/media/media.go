@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nhos.org/nhos/internal/image/child"
+	"nhos.org/nhos/internal/image/verity"
 	"nhos.org/nhos/internal/manifest"
 )
 
@@ -29,6 +30,11 @@ import (
 //
 //go:embed check-medium.sh
 var CheckScript string
+
+// VerityScript is what the initramfs runs so that a layer without its digests isn't started.
+//
+//go:embed verity.sh
+var VerityScript string
 
 // BootScript makes what firmware starts, in a root in which the boot packages lie unpacked. Its argument is the folder
 // that the outputs go to.
@@ -67,6 +73,8 @@ type Layer struct {
 	Name string
 	Key  string
 	File
+	Tree File   // of the digests of its blocks
+	Root string // of the tree
 }
 
 // Parts are the files that a medium is put together from.
@@ -163,6 +171,8 @@ func stage(ctx context.Context, c Content, p Parts, scratch string) (string, err
 	for _, l := range p.Layers {
 		fmt.Fprintln(&module, l.Name)
 		sums["live/"+l.Name], paths["live/"+l.Name] = l.SHA256, l.Path
+		tree := "live/" + l.Name + verity.Suffix
+		sums[tree], paths[tree] = l.Tree.SHA256, l.Tree.Path
 	}
 	for _, name := range []string{"efi.img", "eltorito.img"} {
 		paths["boot/grub/"+name] = p.Boot[name].Path
@@ -172,7 +182,7 @@ func stage(ctx context.Context, c Content, p Parts, scratch string) (string, err
 	for name, text := range map[string]string{
 		".disk/info":             fmt.Sprintf("%s (%s %s %s)\n", c.Product, c.Distribution, c.Suite, c.Architecture),
 		manifest.Path[1:]:        string(described) + "\n",
-		"boot/grub/grub.cfg":     Menu(c),
+		"boot/grub/grub.cfg":     Menu(c, p.Layers),
 		"live/filesystem.module": module.String(),
 	} {
 		if err := os.WriteFile(filepath.Join(small, name), []byte(text), 0o644); err != nil {
@@ -198,7 +208,7 @@ func describe(c Content, p Parts) manifest.Manifest {
 		m.Menu = append(m.Menu, e.id)
 	}
 	for _, l := range p.Layers {
-		m.Layers = append(m.Layers, manifest.Layer{Name: l.Name, Key: l.Key, SHA256: l.SHA256, Size: l.Size})
+		m.Layers = append(m.Layers, manifest.Layer{Name: l.Name, Key: l.Key, SHA256: l.SHA256, Size: l.Size, Root: l.Root})
 	}
 	return m
 }

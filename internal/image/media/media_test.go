@@ -39,6 +39,15 @@ func content() Content {
 	}
 }
 
+// layers are those of the medium, without their files.
+func layers() []Layer {
+	return []Layer{
+		{Name: "10-base.squashfs", Key: "key of the base", Root: strings.Repeat("1", 64)},
+		{Name: "30-configuration.squashfs", Key: "key of the configuration", Root: strings.Repeat("3", 64)},
+		{Name: "40-respin.squashfs", Key: "key of the respin", Root: strings.Repeat("4", 64)},
+	}
+}
+
 // parts are small stand-ins for what a medium is put together from, in a folder of this name.
 func parts(t *testing.T, folder string) Parts {
 	t.Helper()
@@ -57,7 +66,7 @@ func parts(t *testing.T, folder string) Parts {
 			t.Fatal(err)
 		}
 	}
-	layer := func(name, look string) File {
+	layer := func(name, look string) (File, File) {
 		root, image := t.TempDir(), filepath.Join(t.TempDir(), "layer")
 		path := filepath.Join(root, themeFolder, "theme.txt")
 		if look == "" {
@@ -72,15 +81,15 @@ func parts(t *testing.T, folder string) Parts {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return file(name, text)
+		return file(name, text), file(name+"tree", []byte("the tree of "+name))
+	}
+	stack := layers()
+	for i, look := range []string{"", "the image's", "the ward's"} {
+		stack[i].File, stack[i].Tree = layer([]string{"aa", "bb", "0c"}[i], look)
 	}
 	tarred := output(t, exec.Command("tar", "-C", grub, "-c", "."))
 	return Parts{
-		Layers: []Layer{
-			{Name: "10-base.squashfs", Key: "key of the base", File: layer("aa", "")},
-			{Name: "30-configuration.squashfs", Key: "key of the configuration", File: layer("bb", "the image's")},
-			{Name: "40-respin.squashfs", Key: "key of the respin", File: layer("0c", "the ward's")},
-		},
+		Layers: stack,
 		Kernel: file("dd", bytes.Repeat([]byte("kernel"), 1000)), Initrd: file("ee", bytes.Repeat([]byte("initrd"), 1000)),
 		Boot: map[string]File{
 			"efi.img":         file("efi", bytes.Repeat([]byte("EFI!"), 64<<10)),
@@ -133,7 +142,7 @@ func unpack(t *testing.T, iso string) string {
 }
 
 func TestMenu(t *testing.T) {
-	got := Menu(content())
+	got := Menu(content(), layers())
 	file := "testdata/grub.cfg"
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -156,7 +165,7 @@ func TestMenu(t *testing.T) {
 	c.Product = "NHoS 2.0 (Gŵynedd) #1: 50% *new* [a-z]!"
 	c.KernelArguments = []string{"a=!%()*+,./:=?@[]^_~-"}
 	cmd = exec.Command("grub-script-check", "-v")
-	cmd.Stdin = strings.NewReader(Menu(c))
+	cmd.Stdin = strings.NewReader(Menu(c, layers()))
 	output(t, cmd)
 }
 
@@ -215,7 +224,7 @@ func TestWhatIsOnAMedium(t *testing.T) {
 	}
 	for name, part := range map[string]File{
 		"live/10-base.squashfs": p.Layers[0].File, "live/40-respin.squashfs": p.Layers[2].File, "live/vmlinuz": p.Kernel, "live/initrd.img": p.Initrd,
-		"boot/grub/efi.img": p.Boot["efi.img"],
+		"boot/grub/efi.img": p.Boot["efi.img"], "live/10-base.squashfs.verity": p.Layers[0].Tree,
 	} {
 		if got := sha256.Sum256([]byte(read(t, filepath.Join(dir, name)))); hex.EncodeToString(got[:]) != part.SHA256 {
 			t.Errorf("%s has other bytes", name)
@@ -224,7 +233,7 @@ func TestWhatIsOnAMedium(t *testing.T) {
 	if got, want := read(t, filepath.Join(dir, ".disk/info")), "Ward Desk 7 (debian trixie amd64)\n"; got != want {
 		t.Errorf(".disk/info is %q, not %q", got, want)
 	}
-	if read(t, filepath.Join(dir, "boot/grub/grub.cfg")) != Menu(content()) {
+	if read(t, filepath.Join(dir, "boot/grub/grub.cfg")) != Menu(content(), layers()) {
 		t.Error("grub.cfg isn't the menu")
 	}
 	if got := read(t, filepath.Join(dir, "boot/grub/theme/theme.txt")); got != "the ward's" {
@@ -240,7 +249,7 @@ func TestWhatIsOnAMedium(t *testing.T) {
 		Menu: []string{"start", "check", "ram"}, Checks: content().Checks, Environment: content().Environment,
 	}
 	for _, l := range p.Layers {
-		want.Layers = append(want.Layers, manifest.Layer{Name: l.Name, Key: l.Key, SHA256: l.SHA256, Size: l.Size})
+		want.Layers = append(want.Layers, manifest.Layer{Name: l.Name, Key: l.Key, SHA256: l.SHA256, Size: l.Size, Root: l.Root})
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("the manifest (-want +got)\n%s", diff)

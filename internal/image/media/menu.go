@@ -21,7 +21,10 @@ var entries = []struct{ id, title string }{
 //
 // An image's own look (theme.txt) needs GRUB's graphics; with it, the kernel starts on the screen that GRUB has set up, so that
 // the boot splash follows without a black screen between.
-func Menu(c Content) string {
+//
+// Every entry has the roots of the layers' digests on the kernel's line. They are one word of a menu's variable, so that who
+// edits an entry sees a line that can be read.
+func Menu(c Content, layers []Layer) string {
 	arguments := strings.Join(append([]string{"boot=live"}, c.KernelArguments...), " ")
 	var b strings.Builder
 	fmt.Fprintf(&b, `# %[1]s: the boot menu
@@ -50,14 +53,27 @@ if smbios --type 11 --get-string 4 --set oem; then
 		set console="console=tty0 console=ttyS0,115200 plymouth.ignore-serial-consoles"
 	fi
 fi
-`, c.Product, int(c.MenuTimeout.Seconds()))
+set roots="%[3]s"
+`, c.Product, int(c.MenuTimeout.Seconds()), roots(layers))
 	for _, entry := range entries {
 		fmt.Fprintf(&b, `
 menuentry "%s" --id %s {
-	linux /live/vmlinuz %s $console
+	linux /live/vmlinuz %s $roots $console
 	initrd /live/initrd.img
 }
 `, fmt.Sprintf(entry.title, c.Product), entry.id, strings.TrimSpace(arguments+" "+manifest.EntryArguments[entry.id]))
 	}
 	return b.String()
+}
+
+// roots is the word on the kernel's line by which live-boot has each block of the layers held against its digest.
+func roots(layers []Layer) string {
+	var words []string
+	for _, l := range layers {
+		words = append(words, l.Name+":"+l.Root)
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "dm-verity-root-hash=" + strings.Join(words, ",")
 }

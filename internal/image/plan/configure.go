@@ -14,6 +14,7 @@ import (
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/media"
 	"nhos.org/nhos/internal/image/rootfs"
+	"nhos.org/nhos/internal/image/verity"
 )
 
 // configure lists what makes the configuration of an image, in order: the files of all parts, the settings, the
@@ -77,11 +78,14 @@ func mentioned(script string, values map[string]string) map[string]string {
 
 // initramfs makes the initrd, once, and takes the kernel and it out of the layer: the medium has them as files.
 func initramfs() []rootfs.Op {
-	hook := rootfs.Op{
-		Kind: rootfs.Write, Path: "/etc/initramfs-tools/scripts/live-realpremount/nhos-check-medium", Mode: 0o755, Content: media.CheckScript,
+	script := func(path, text string) rootfs.Op {
+		return rootfs.Op{Kind: rootfs.Write, Path: "/etc/initramfs-tools/" + path, Mode: 0o755, Content: text}
 	}
 	return append([]rootfs.Op{
-		hook,
+		script("scripts/live-realpremount/nhos-check-medium", media.CheckScript),
+		script("scripts/live-realpremount/nhos-verity", media.VerityScript),
+		script("scripts/panic/nhos-verity", media.VerityScript),
+		script("hooks/nhos-verity", verity.HookScript),
 		{Kind: rootfs.Remove, Path: "/usr/sbin/update-initramfs"},
 		{Kind: rootfs.Command, Argv: []string{"dpkg-divert", "--local", "--rename", "--quiet", "--remove", "/usr/sbin/update-initramfs"}},
 	}, initramfsAgain()...)

@@ -24,7 +24,7 @@ import (
 
 // stepVersion is part of every key. It is raised when the way a layer is made changes without its inputs changing.
 // The rules of the scan for secrets are part of that way.
-const stepVersion = 2 + secrets.Version
+const stepVersion = 3 + secrets.Version
 
 // A Plan is what a build of one image does.
 type Plan struct {
@@ -203,6 +203,9 @@ const (
 	InitrdOutput = "initrd"
 	// ContentsOutput lists what is in the layer (package contents).
 	ContentsOutput = "contents"
+	// TreeOutput has the digests of the layer's blocks, and RootOutput the one that all others follow from (package verity).
+	TreeOutput = "tree"
+	RootOutput = "root"
 )
 
 func (p *Plan) boot(tools map[string]string, s *store.Store) {
@@ -248,7 +251,7 @@ func (p *Plan) medium(img *definition.Image, tools map[string]string, s *store.S
 	for _, l := range p.Layers {
 		keys, is.Layers = append(keys, l.Key), append(is.Layers, l.Name)
 	}
-	is.Recipe = MediumRecipe{stepVersion, keys, p.Boot.Key, c, media.Menu(c), tools, allowed}
+	is.Recipe = MediumRecipe{stepVersion, keys, p.Boot.Key, c, media.Menu(c, nil), tools, allowed} // the roots follow from the layers
 	is.Key = digest(is.Recipe)
 	p.Medium = Medium{File: fileName(img), Content: c, Key: is.Key, memory: newMemory(noteNames(img, "medium")[0], is)}
 	if was := recall[MediumRecipe](s, noteNames(img, "medium")[0]); was == nil || was.Key != is.Key {
