@@ -22,7 +22,7 @@ func TestArguments(t *testing.T) {
 	for _, want := range []string{
 		"-machine q35,smm=on", "property=secure,value=on", "OVMF_CODE_4M.ms.fd",
 		"file.filename=/a,, b.iso", "usb-storage,drive=medium,removable=on,bootindex=0",
-		"-nic none", "-accel tcg,thread=multi,tb-size=128 -cpu max,-erms,-fsrm,-avx2", "-smp 3 -m 1024",
+		"-nic none", "-accel tcg,thread=multi,tb-size=128 -cpu max,-erms,-fsrm,-avx,-avx2", "-smp 3 -m 1024",
 	} {
 		if !strings.Contains(line, want) {
 			t.Errorf("%q is missing in %s", want, line)

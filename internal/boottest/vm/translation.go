@@ -30,8 +30,8 @@ func (a Accelerator) arguments(cpus int, version string) []string {
 	// translated code is slow, one for each iteration of the instruction: without ERMS and FSRM the kernel clears pages by
 	// eight bytes at a time, not by one; and a small buffer is emptied now and then, so that pages which held the initrd's
 	// programs become fast again. AVX2 goes because QEMU 7.2 gets its gather instructions wrong: programs that draw by LLVM
-	// crash in them.
-	return []string{"-accel", "tcg,thread=" + threads + ",tb-size=128", "-cpu", "max,-erms,-fsrm,-avx2"}
+	// crash in them. AVX goes with it: libgcrypt's code for AVX has instructions of AVX2, and gnome-keyring died of one.
+	return []string{"-accel", "tcg,thread=" + threads + ",tb-size=128", "-cpu", "max,-erms,-fsrm,-avx,-avx2"}
 }
 
 // translatorsRace tells of a version as [Version] returns it. One that can't be read counts as old.
