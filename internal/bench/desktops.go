@@ -123,7 +123,7 @@ func (f *figures) read(r scenario.Result) error {
 			return fmt.Errorf("%s: %s didn't pass: %s", r.Medium, step.What, step.Output+step.Skipped)
 		case strings.HasPrefix(step.What, "wait for still screen"):
 			f.Desktop = (step.At + step.Duration - still).Seconds()
-		case strings.HasPrefix(step.What, "run"):
+		case strings.HasPrefix(step.What, "run "):
 			if _, err := fmt.Sscan(step.Output, &f.MiB, &f.Packages); err != nil {
 				return fmt.Errorf("%s: reading %q: %w", r.Medium, step.Output, err)
 			}
