@@ -30,7 +30,7 @@ boot: setup-test ## builds images/mini and others for real, boots them, and dist
 acceptance: setup-test ## what takes longer: the desktop, the respin, every firmware and attachment
 	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags acceptance -timeout 120m -p 1 -v ./internal/acceptance ./internal/survival
 
-# What the benchmark is asked: "-desktop" is the desktop against Debian's own, "-desktop -made" that without building anything.
+# What the benchmark is asked: "-desktop" is the desktop against Debian's own, "-desktop -peer-made" that without building the latter.
 BENCH ?=
 bench: setup ## against Debian's live-build, on a quiet machine; docs/performance.md has tables
 	@missing=$$(dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)

@@ -28,13 +28,13 @@ type figures struct {
 }
 
 // compareDesktops holds images/desktop against Debian's live Cinnamon: what they weigh, how soon they are there, and how
-// much memory they take. Where made is true, the media of an earlier run are booted, and none is made.
-func compareDesktops(ctx context.Context, nhos, work string, made bool) error {
+// much memory they take. With peerMade, Debian's is the medium of an earlier run; nhos finds by itself what is made of ours.
+func compareDesktops(ctx context.Context, nhos, work string, peerMade bool) error {
 	ours, theirs := filepath.Join(work, "nhos"), filepath.Join(work, "live-build")
-	if !made {
-		if err := makeOurs(ctx, nhos, ours); err != nil {
-			return err
-		}
+	if err := makeOurs(ctx, nhos, ours); err != nil {
+		return err
+	}
+	if !peerMade {
 		if err := makeTheirs(ctx, theirs); err != nil {
 			return err
 		}

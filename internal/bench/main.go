@@ -22,9 +22,9 @@ import (
 
 // asked is what the flags say.
 type asked struct {
-	nhos, work            string
-	alone, small          bool
-	betweenDesktops, made bool
+	nhos, work                string
+	alone, small              bool
+	betweenDesktops, peerMade bool
 }
 
 func main() {
@@ -34,7 +34,7 @@ func main() {
 	flag.BoolVar(&a.alone, "alone", false, "measure nhos without its peer, to see what a change of ours did")
 	flag.BoolVar(&a.small, "small", false, "install two packages instead of a desktop, to try the benchmark itself")
 	flag.BoolVar(&a.betweenDesktops, "desktop", false, "compare images/desktop with Debian's own live Cinnamon instead")
-	flag.BoolVar(&a.made, "made", false, "with -desktop: boot the media that a run before has made")
+	flag.BoolVar(&a.peerMade, "peer-made", false, "with -desktop: take the peer's medium that a run before has made")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -58,7 +58,7 @@ func run(ctx context.Context, a asked) error {
 		return err
 	}
 	if a.betweenDesktops {
-		return compareDesktops(ctx, nhos, work, a.made)
+		return compareDesktops(ctx, nhos, work, a.peerMade)
 	}
 	packages := desktop
 	if a.small {
