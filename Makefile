@@ -36,10 +36,12 @@ acceptance: setup-test ## what takes longer than make test: the desktop and its 
 	  go test -tags acceptance -timeout 170m -p 1 -v -run '$(RUN)' ./internal/acceptance ./internal/survival; \
 	  status=$$?; $(SUDO) $(NHOS) --out $(RESULTS) report && exit $$status
 
-bench: setup ## against Debian's live-build, on a quiet machine; docs/performance.md has a table
+# What the benchmark is asked: "-desktop" is the desktop against Debian's own, "-desktop -peer-made" that without building the latter.
+BENCH ?=
+bench: setup ## against Debian's live-build, on a quiet machine; docs/performance.md has tables
 	@missing=$$(dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)
 	go build -o bin/bench ./internal/bench
-	$(SUDO) bin/bench
+	$(SUDO) bin/bench $(BENCH)
 
 FUZZTIME ?= 20s
 fuzz: ## every fuzz target, each for FUZZTIME

@@ -2,9 +2,13 @@
 // one machine in one run. It prints a table of seconds and ratios, which docs/performance.md explains.
 //
 // Both have their packages on the disk before anything is timed. Run it on a quiet machine.
+//
+// With -desktop it boots two media instead, images/desktop and Debian's own live Cinnamon, and compares what a user has of
+// them: size, time to the desktop, memory.
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -16,32 +20,55 @@ import (
 	"syscall"
 )
 
+// asked is what the flags say.
+type asked struct {
+	nhos, work                string
+	alone, small              bool
+	betweenDesktops, peerMade bool
+}
+
 func main() {
-	nhos := flag.String("nhos", "bin/nhos", "`program` to measure")
-	work := flag.String("work", "/var/tmp/nhos-bench", "`folder` for all that is built; it is kept, and used again")
-	alone := flag.Bool("alone", false, "measure nhos without its peer, to see what a change of ours did")
-	small := flag.Bool("small", false, "install two packages instead of a desktop, to try the benchmark itself")
+	var a asked
+	flag.StringVar(&a.nhos, "nhos", "bin/nhos", "`program` to measure")
+	flag.StringVar(&a.work, "work", "", "`folder` for all that is built; it is kept, and used again (default /var/tmp/nhos-bench, with -desktop)")
+	flag.BoolVar(&a.alone, "alone", false, "measure nhos without its peer, to see what a change of ours did")
+	flag.BoolVar(&a.small, "small", false, "install two packages instead of a desktop, to try the benchmark itself")
+	flag.BoolVar(&a.betweenDesktops, "desktop", false, "compare images/desktop with Debian's own live Cinnamon instead")
+	flag.BoolVar(&a.peerMade, "peer-made", false, "with -desktop: take the peer's medium that a run before has made")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *nhos, *work, *small, *alone); err != nil {
+	if err := run(ctx, a); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, nhos, work string, small, alone bool) error {
-	packages := desktop
-	if small {
-		packages = desktop[:2]
+func run(ctx context.Context, a asked) error {
+	folder := "/var/tmp/nhos-bench"
+	if a.betweenDesktops {
+		folder += "-desktop"
 	}
-	nhos, err := filepath.Abs(nhos)
+	work, err := filepath.Abs(cmp.Or(a.work, folder))
 	if err != nil {
 		return err
 	}
-	if work, err = filepath.Abs(work); err != nil {
+	nhos, err := filepath.Abs(a.nhos)
+	if err != nil {
 		return err
 	}
+	if a.betweenDesktops {
+		return compareDesktops(ctx, nhos, work, a.peerMade)
+	}
+	packages := desktop
+	if a.small {
+		packages = desktop[:2]
+	}
+	return compareBuilds(ctx, nhos, work, packages, a.alone)
+}
+
+// compareBuilds times builds of ours and, unless ours are asked for alone, of the peer.
+func compareBuilds(ctx context.Context, nhos, work string, packages []string, alone bool) error {
 	o, err := newOurs(nhos, filepath.Join(work, "nhos"), packages)
 	if err != nil {
 		return err

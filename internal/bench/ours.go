@@ -31,7 +31,7 @@ func newOurs(nhos, dir string, packages []string) (*ours, error) {
 	files := map[string]string{
 		"bases/debian-13/base.yaml":      whole + "\npackages:" + after,
 		"features/desk/feature.yaml":     "description: What is measured\npackages:\n  add: [" + strings.Join(packages, ", ") + "]\n",
-		"features/desk/scripts/10-touch": script("first"),
+		"features/desk/scripts/10-touch": touch("first"),
 		"images/desk.yaml":               image(""),
 	}
 	for i := range respins + 1 {
@@ -53,7 +53,7 @@ func image(add string) string {
 	return "description: What is measured\nbase: debian-13\nproduct: Desk\nfeatures: [desk]\n" + add
 }
 
-func script(word string) string { return "#!/bin/sh\necho " + word + " > /etc/touched\n" }
+func touch(word string) string { return "#!/bin/sh\necho " + word + " > /etc/touched\n" }
 
 func (o *ours) write(name, text string) error {
 	path := filepath.Join(o.dir, "definitions", name)
@@ -117,7 +117,7 @@ func (o *ours) measure(ctx context.Context, t *times) error {
 	if err == nil {
 		t.ISO, err = size(iso)
 	}
-	step(&t.Script, func() error { return o.write("features/desk/scripts/10-touch", script("second")) }, "desk")
+	step(&t.Script, func() error { return o.write("features/desk/scripts/10-touch", touch("second")) }, "desk")
 	step(&t.Package, func() error { return o.write("images/desk.yaml", image("packages:\n  add: [hello]\n")) }, "desk")
 	t.PeakKiB = o.peak
 	t.Processors = fmt.Sprintf("%d processors", runtime.NumCPU())

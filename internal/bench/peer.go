@@ -19,29 +19,16 @@ type peer struct {
 }
 
 func newPeer(ctx context.Context, dir string, packages []string) (*peer, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	p := &peer{dir}
-	mirrors, err := lock.FindMirrors(ctx, definition.Base{Distribution: "debian"}, "auto", filepath.Join(dir, "apt"))
+	p, err := configure(
+		ctx, dir, "--apt-recommends", "false", "--apt-indices", "false",
+		"--chroot-squashfs-compression-type", "zstd", "--chroot-squashfs-compression-level", "3", "--checksums", "sha256",
+	)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{
-		"config", "--distribution", "trixie", "--architecture", "amd64", "--archive-areas", "main non-free-firmware",
-		"--mirror-bootstrap", mirrors["main"], "--mirror-binary", mirrors["main"],
-		"--mirror-chroot-security", mirrors["security"], "--mirror-binary-security", mirrors["security"],
-		"--apt-recommends", "false", "--apt-indices", "false", "--firmware-chroot", "false", "--memtest", "none",
-		"--debian-installer", "none", "--linux-flavours", "amd64", "--binary-image", "iso-hybrid",
-		"--chroot-squashfs-compression-type", "zstd", "--chroot-squashfs-compression-level", "3",
-		"--checksums", "sha256", "--cache", "true", "--cache-packages", "true", "--cache-stages", "bootstrap", "--zsync", "false",
-	}
-	if said, err := p.command(ctx, "lb", args...).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("lb config: %w: %s", err, said)
-	}
 	for name, text := range map[string]string{
 		"config/package-lists/desk.list.chroot":      strings.Join(packages, "\n") + "\n",
-		"config/hooks/normal/9000-touch.hook.chroot": script("first"),
+		"config/hooks/normal/9000-touch.hook.chroot": touch("first"),
 		"config/includes.chroot/etc/ward":            "ward 0\n",
 	} {
 		if err := p.write(name, text); err != nil {
@@ -51,10 +38,27 @@ func newPeer(ctx context.Context, dir string, packages []string) (*peer, error) 
 	return p, nil
 }
 
-func (p *peer) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = p.dir
-	return cmd
+// configure gives live-build a folder, the packages' mirror that we use, and options.
+func configure(ctx context.Context, dir string, options ...string) (*peer, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	mirrors, err := lock.FindMirrors(ctx, definition.Base{Distribution: "debian"}, "auto", filepath.Join(dir, "apt"))
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "lb", append([]string{
+		"config", "--distribution", "trixie", "--architecture", "amd64", "--archive-areas", "main non-free-firmware",
+		"--mirror-bootstrap", mirrors["main"], "--mirror-binary", mirrors["main"],
+		"--mirror-chroot-security", mirrors["security"], "--mirror-binary-security", mirrors["security"],
+		"--firmware-chroot", "false", "--memtest", "none", "--debian-installer", "none", "--linux-flavours", "amd64",
+		"--binary-image", "iso-hybrid", "--cache", "true", "--cache-packages", "true", "--cache-stages", "bootstrap", "--zsync", "false",
+	}, options...)...)
+	cmd.Dir = dir
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("lb config: %w: %s", err, said)
+	}
+	return &peer{dir}, nil
 }
 
 func (p *peer) write(name, text string) error {
