@@ -22,7 +22,7 @@ image: setup ## make an image, boot it, and say where the ISO and the report are
 test: setup-test lint unit boot ## every test of the project
 
 unit: setup-test ## tests of packages and of the command line
-	$(SUDO) env "PATH=$$PATH" CGO_ENABLED=1 go test -race ./...
+	$(SUDO) env "PATH=$$PATH" CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 boot: setup-test ## builds images/mini and others for real, boots them, and disturbs builds
 	$(SUDO) env "PATH=$$PATH" NHOS=$(CURDIR)/$(NHOS) go test -tags boot -timeout 60m -p 1 -v ./internal/acceptance ./internal/survival
