@@ -45,11 +45,10 @@ type Run struct {
 // Folders without a result.json aren't runs. No run at all is an error.
 func Load(dir string) ([]Run, error) {
 	runs, err := load(dir)
-	if err == nil && len(runs) == 0 {
-		err = none(fmt.Errorf("no results below %s", dir))
+	if err != nil {
+		return nil, err
 	}
-	sortRuns(runs)
-	return runs, err
+	return inOrder(dir, runs)
 }
 
 // LoadAll reads the runs of all media whose folders are in dir. No run at all is an error.
@@ -70,11 +69,16 @@ func LoadAll(dir string) ([]Run, error) {
 		}
 		all = append(all, runs...)
 	}
-	if len(all) == 0 {
+	return inOrder(dir, all)
+}
+
+// inOrder sorts what was read from dir, which must be something.
+func inOrder(dir string, runs []Run) ([]Run, error) {
+	if len(runs) == 0 {
 		return nil, none(fmt.Errorf("no results below %s", dir))
 	}
-	sortRuns(all)
-	return all, nil
+	sortRuns(runs)
+	return runs, nil
 }
 
 // load reads the runs in the folders of dir.
