@@ -99,6 +99,7 @@ func machineOf(o Options, m *manifest.Manifest, a vm.Accelerator, disk string) (
 		return cfg, nil
 	}
 	cfg.HotPlug, cfg.Restartable = true, true
+	cfg.Screen = o.Script.Machine.Screen
 	for i, size := range o.Script.Machine.Disks {
 		name := script.DiskName(i)
 		cfg.Disks = append(cfg.Disks, vm.Disk{ID: name, File: filepath.Join(o.Dir, disksDir, name+".img"), Size: size, Bus: "virtio"})

@@ -2,8 +2,11 @@ package script
 
 import (
 	"fmt"
+	"image"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -20,10 +23,11 @@ var (
 	firmwareKind = kind{noun: "a firmware", example: "uefi", words: []string{"bios", "uefi", "secureboot"}}
 	mediumKind   = kind{noun: "a way to attach the medium", example: "usb", words: []string{"cd", "usb"}}
 	memoryKind   = kind{noun: "an amount of memory", example: "4096", rule: "MiB, a number from 64 to 1048576"}
+	screenKind   = kind{noun: "a size of screen", example: "1920x1080", rule: "width x height in pixels, from 640x480 to 2560x1600", pattern: regexp.MustCompile(`^[0-9]{3,4}x[0-9]{3,4}$`)}
 	cpusKind     = kind{noun: "a number of CPUs", example: "2", rule: "a number from 1 to 64"}
 )
 
-var machineKeys = []string{"firmware", "medium", "memory", "cpus", "disk", "network"}
+var machineKeys = []string{"firmware", "medium", "memory", "cpus", "disk", "network", "screen"}
 
 // machine reads what a script asks of its machine.
 func (r *reader) machine(n ast.Node, m *Machine) {
@@ -52,6 +56,9 @@ func (r *reader) machine(n ast.Node, m *Machine) {
 			m.Memory = count(memoryKind, 64, maxMemory)
 		case "cpus":
 			m.CPUs = count(cpusKind, 1, maxCPUs)
+		case "screen":
+			m.Screen, fault = screenSize(value)
+			hint = screenKind.rule
 		case "disk":
 			m.Disks, fault = disks(value)
 			hint = "for example 8G, or [8G, 1G] for two"
@@ -60,6 +67,21 @@ func (r *reader) machine(n ast.Node, m *Machine) {
 			r.Add(r.at(value), hint, "%s", fault)
 		}
 	})
+}
+
+// screenSize reads "1920x1080". A machine has 16 MiB for its picture.
+func screenSize(n ast.Node) (size image.Point, fault string) {
+	s, fault := screenKind.plain(n)
+	if fault != "" {
+		return size, fault
+	}
+	width, height, _ := strings.Cut(s, "x")
+	size.X, _ = strconv.Atoi(width) // digits, by the pattern
+	size.Y, _ = strconv.Atoi(height)
+	if !size.In(image.Rect(640, 480, 2560+1, 1600+1)) {
+		return image.Point{}, fmt.Sprintf("%q is not %s", s, screenKind.noun)
+	}
+	return size, ""
 }
 
 func disks(n ast.Node) (sizes []int64, fault string) {

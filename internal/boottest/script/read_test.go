@@ -2,6 +2,7 @@ package script
 
 import (
 	"errors"
+	"image"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,7 @@ func told(err error) string {
 
 // everyVerb is one step of each verb; with it a machine is switched off and on so that each can be done.
 const everyVerb = `about: Every verb
-machine: {firmware: bios, medium: cd, memory: 512, cpus: 1, disk: [1G, 64M], network: recorded}
+machine: {firmware: bios, medium: cd, memory: 512, cpus: 1, disk: [1G, 64M], network: recorded, screen: 1920x1080}
 steps:
   - wait for boot
   - wait for unit: ssh.service
@@ -98,7 +99,7 @@ func TestReadTakesEveryVerb(t *testing.T) {
 	if err != nil {
 		t.Fatal(told(err))
 	}
-	want := Machine{"bios", "cd", 512, 1, []int64{1 << 30, 64 << 20}, NetworkRecorded}
+	want := Machine{"bios", "cd", 512, 1, []int64{1 << 30, 64 << 20}, image.Pt(1920, 1080), NetworkRecorded}
 	if diff := cmp.Diff(want, s.Machine); diff != "" {
 		t.Error(diff)
 	}
@@ -182,6 +183,8 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"recorded later", "machine: {network: on}\n" + head + "  - network: recorded", "x.yaml:4:14: \"recorded\" is not a state of the network\n  hint: the values are off, on, slow\n"},
 		{"slow what", "machine: {network: on}\n" + head + "  - network: off\n    rate: 1K", "x.yaml:4:1: rate and delay are for a slow network\n  hint: network: slow takes them\n"},
 		{"machine", "machine: {memory: 4G, disc: 8G, firmware: uefy}\n" + head + "  - reset", "x.yaml:1:19: \"4G\" is not an amount of memory\n  hint: MiB, a number from 64 to 1048576\nx.yaml:1:23: unknown key \"disc\"\n  hint: did you mean \"disk\"?\nx.yaml:1:43: \"uefy\" is not a firmware\n  hint: did you mean \"uefi\"?\n"},
+		{"a small screen", "machine: {screen: 320x200}\n" + head + "  - reset", "x.yaml:1:19: \"320x200\" is not a size of screen\n  hint: width x height in pixels, from 640x480 to 2560x1600\n"},
+		{"a screen in words", "machine: {screen: large}\n" + head + "  - reset", "x.yaml:1:19: \"large\" is not a size of screen\n  hint: width x height in pixels, from 640x480 to 2560x1600\n"},
 		{"no steps", "about: x", "x.yaml:1:1: key \"steps\" is missing\n  hint: docs/scenarios.md has an example\n"},
 		{"empty steps", "about: x\nsteps: []", "x.yaml:2:8: the steps must be a list\n  hint: write every step on a line of its own, after a dash\n"},
 		{"a list in a list", head + "  - - run: ls", "x.yaml:3:5: this is no step\n  hint: for example: wait for text: login\n"},

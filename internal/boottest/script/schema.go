@@ -18,7 +18,7 @@ func Schema() ([]byte, error) {
 	s.Properties.Set("about", about)
 
 	machine := object("What the machine must have.", map[string]kind{
-		"firmware": firmwareKind, "medium": mediumKind, "memory": memoryKind, "cpus": cpusKind, "network": lineKind,
+		"firmware": firmwareKind, "medium": mediumKind, "memory": memoryKind, "cpus": cpusKind, "network": lineKind, "screen": screenKind,
 	})
 	machine.Properties.Set("disk", &jsonschema.Schema{
 		Description: "Sizes of its empty disks.",

@@ -21,6 +21,7 @@
 package script
 
 import (
+	"image"
 	"time"
 )
 
@@ -42,11 +43,12 @@ type Script struct {
 
 // A Machine is what a script asks of its machine; what is zero is left to the caller.
 type Machine struct {
-	Firmware string  // bios, uefi, secureboot
-	Medium   string  // cd, usb
-	Memory   int     // MiB
-	CPUs     int     //
-	Disks    []int64 // sizes of empty disks, bytes
+	Firmware string      // bios, uefi, secureboot
+	Medium   string      // cd, usb
+	Memory   int         // MiB
+	CPUs     int         //
+	Disks    []int64     // sizes of empty disks, bytes
+	Screen   image.Point // width and height in pixels that the screen says it has
 	// Network says that the machine has a network card; its cable is in from the beginning if it is on.
 	Network Network
 }

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,8 +29,10 @@ func arguments(cfg Config, version, dir string) ([]string, error) {
 	args = append(
 		args,
 		"-smp", strconv.Itoa(cfg.CPUs), "-m", strconv.Itoa(cfg.Memory),
-		"-display", "none", "-vga", "std", "-nic", "none",
+		"-display", "none",
 	)
+	args = append(args, screenArguments(cfg.Screen)...)
+	args = append(args, "-nic", "none")
 	if !cfg.Restartable {
 		args = append(args, "-no-reboot")
 	}
@@ -71,6 +74,14 @@ func arguments(cfg Config, version, dir string) ([]string, error) {
 	}
 	extra, err := extraArguments(cfg)
 	return slices.Concat(args, oem, extra), err
+}
+
+// screenArguments are the graphics card's, which tells the guest of one size of screen that it should use.
+func screenArguments(size image.Point) []string {
+	if size == (image.Point{}) {
+		return []string{"-vga", "std"}
+	}
+	return []string{"-vga", "none", "-device", fmt.Sprintf("VGA,edid=on,xres=%d,yres=%d", size.X, size.Y)}
 }
 
 // extraArguments are for what only some machines have.

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"image"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +35,7 @@ func TestArgumentsOfAScenariosMachine(t *testing.T) {
 	file := filepath.Join(dir, "disks", "a.img")
 	cfg := Config{
 		Medium: "/m.iso", Firmware: BIOS, As: CD, Accelerator: Accelerator{Name: TCG}, Network: UserNetwork, HotPlug: true,
-		Restartable: true, VNC: "127.0.0.1:5907",
+		Restartable: true, Screen: image.Pt(1920, 1080), VNC: "127.0.0.1:5907",
 		Disks: []Disk{{ID: "a", File: file, Size: 1 << 20, Bus: "usb"}, {ID: "b", File: "/m.iso", Bus: "nvme"}},
 	}
 	_, err := arguments(cfg, "10.0.2", dir)
@@ -58,7 +59,7 @@ func TestArgumentsOfAScenariosMachine(t *testing.T) {
 	line := strings.Join(args, " ")
 	for _, want := range []string{
 		"ide-cd,drive=medium,bootindex=0,id=medium", "qemu-xhci,id=nhos-usb", "usb-tablet,id=nhos-tablet", "pcie-root-port,id=nhos-slot-0",
-		"usb-storage,id=a,drive=a,serial=a", "restrict=on,ipv6=off", "-vnc 127.0.0.1:7",
+		"usb-storage,id=a,drive=a,serial=a", "restrict=on,ipv6=off", "-vga none -device VGA,edid=on,xres=1920,yres=1080", "-vnc 127.0.0.1:7",
 	} {
 		if !strings.Contains(line, want) {
 			t.Errorf("%q is missing in %s", want, line)

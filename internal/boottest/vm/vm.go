@@ -14,7 +14,10 @@
 // ("SHUTDOWN" and "STOP" in [VM.Events]), so that there is a last picture to take.
 package vm
 
-import "time"
+import (
+	"image"
+	"time"
+)
 
 // PortName is the virtio-serial port of every machine: /dev/virtio-ports/ and this name in a Linux guest.
 const PortName = "org.nhos.test"
@@ -46,8 +49,9 @@ type Config struct {
 	Medium      string // path of the ISO; it is opened read-only
 	Firmware    Firmware
 	As          Attachment
-	Memory      int // MiB; 0 is DefaultMemory
-	CPUs        int // 0 is what [Accelerator.CPUs] says
+	Memory      int         // MiB; 0 is DefaultMemory
+	Screen      image.Point // width and height in pixels; zero leaves it to firmware and guest
+	CPUs        int         // 0 is what [Accelerator.CPUs] says
 	Accelerator Accelerator
 	Disk        string   // path of a second disk (virtio, read-only, not booted from), or ""
 	OEMStrings  []string // SMBIOS type 11, in this order
