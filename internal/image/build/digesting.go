@@ -3,38 +3,31 @@ package build
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"hash"
 	"io"
+	"os"
+	"time"
 )
 
-// digesting writes to w and digests what it writes at the same time: both take about as long for a medium.
-type digesting struct {
-	w      io.Writer
-	h      hash.Hash
-	pieces chan []byte
-	done   chan struct{} // one for each piece
-}
-
-func newDigesting(w io.Writer) *digesting {
-	d := &digesting{w: w, h: sha256.New(), pieces: make(chan []byte), done: make(chan struct{})}
-	go func() {
-		for piece := range d.pieces {
-			d.h.Write(piece)
-			d.done <- struct{}{}
+// digestGrowing returns the SHA-256, in hexadecimal digits, of a file that another process writes from its first byte to
+// its last. It reads what is there already, which is still in memory, and is done soon after written is closed.
+func digestGrowing(path string, written <-chan struct{}) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h, buffer := sha256.New(), make([]byte, 1<<20)
+	for whole := false; ; {
+		if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{f}, buffer); err != nil {
+			return "", err
 		}
-	}()
-	return d
+		if whole {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		select {
+		case <-written:
+			whole = true
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
-
-// Write ends when p is both written and digested.
-func (d *digesting) Write(p []byte) (int, error) {
-	d.pieces <- p
-	n, err := d.w.Write(p)
-	<-d.done
-	return n, err
-}
-
-// sum is the digest of all that was written, in hexadecimal digits.
-func (d *digesting) sum() string { return hex.EncodeToString(d.h.Sum(nil)) }
-
-func (d *digesting) close() { close(d.pieces) }

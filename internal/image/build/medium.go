@@ -132,12 +132,20 @@ func (b *builder) writeMedium(ctx context.Context, dir string) (*Result, error) 
 			return fmt.Errorf("writing the medium: %w", err)
 		}
 		defer f.Close()
-		w := newDigesting(f)
-		defer w.close()
-		if err := media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch, w); err != nil {
+		written := make(chan struct{})
+		var digest errgroup.Group
+		digest.Go(func() (err error) {
+			r.SHA256, err = digestGrowing(iso, written)
+			return err
+		})
+		err = media.WriteISO(ctx, b.plan.Medium.Content, parts, scratch, f)
+		close(written)
+		if unread := digest.Wait(); err == nil && unread != nil {
+			err = fmt.Errorf("writing the medium: %w", unread)
+		}
+		if err != nil {
 			return err
 		}
-		r.SHA256 = w.sum()
 		info, err := f.Stat()
 		if err == nil {
 			r.Size, err = info.Size(), f.Close()

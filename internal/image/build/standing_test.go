@@ -1,54 +1,13 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
 )
-
-func TestDigesting(t *testing.T) {
-	t.Parallel()
-	var written bytes.Buffer
-	d := newDigesting(&written)
-	defer d.close()
-	var all []byte
-	piece := make([]byte, 1<<16) // used again for each piece, as a copy does
-	for range 50 {
-		part := piece[:rand.IntN(len(piece))]
-		for i := range part {
-			part[i] = byte(rand.Uint32())
-		}
-		all = append(all, part...)
-		if n, err := d.Write(part); n != len(part) || err != nil {
-			t.Fatalf("wrote %d of %d, error %v", n, len(part), err)
-		}
-	}
-	if !bytes.Equal(written.Bytes(), all) {
-		t.Error("other bytes were written")
-	}
-	if want := fmt.Sprintf("%x", sha256.Sum256(all)); d.sum() != want {
-		t.Errorf("digest %s, want %s", d.sum(), want)
-	}
-}
-
-type full struct{}
-
-func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
-
-func TestDigestingTellsThatItCannotWrite(t *testing.T) {
-	t.Parallel()
-	d := newDigesting(full{})
-	defer d.close()
-	if _, err := d.Write([]byte("abc")); err == nil {
-		t.Error("no error")
-	}
-}
 
 func TestStandingIsNotWhatAnotherBuildWroteSince(t *testing.T) {
 	t.Parallel()

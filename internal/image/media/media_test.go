@@ -9,12 +9,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,16 +116,22 @@ func output(t *testing.T, cmd *exec.Cmd) string {
 // iso writes a medium and returns its path.
 func iso(t *testing.T, c Content, p Parts) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "desk.iso")
-	f, err := os.Create(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := file(t, filepath.Join(t.TempDir(), "desk.iso"))
 	if err := WriteISO(t.Context(), c, p, t.TempDir(), f); err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return f.Name()
+}
+
+// file opens a file to write a medium to, which is made if it isn't there.
+func file(t *testing.T, path string) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
 }
 
 func xorriso(t *testing.T, iso string, args ...string) string {
@@ -315,7 +321,7 @@ func TestWriteISOIsInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := WriteISO(ctx, content(), parts(t, "store"), t.TempDir(), io.Discard)
+	err := WriteISO(ctx, content(), parts(t, "store"), t.TempDir(), file(t, filepath.Join(t.TempDir(), "desk.iso")))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("WriteISO = %v", err)
 	}
@@ -325,8 +331,16 @@ func TestWriteISOSaysWhatXorrisoSays(t *testing.T) {
 	t.Parallel()
 	p := parts(t, "store")
 	p.Kernel.Path = "/nonexistent"
-	err := WriteISO(t.Context(), content(), p, t.TempDir(), io.Discard)
+	err := WriteISO(t.Context(), content(), p, t.TempDir(), file(t, filepath.Join(t.TempDir(), "desk.iso")))
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent") {
+		t.Errorf("WriteISO = %v", err)
+	}
+}
+
+func TestWriteISOFindsNoRoom(t *testing.T) {
+	t.Parallel()
+	err := WriteISO(t.Context(), content(), parts(t, "store"), t.TempDir(), file(t, "/dev/full"))
+	if !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("WriteISO = %v", err)
 	}
 }
