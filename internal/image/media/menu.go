@@ -20,7 +20,7 @@ var entries = []struct{ id, title string }{
 // a test sees what happens before anything of ours runs. Nothing else can be asked for in this way.
 //
 // An image's own look (theme.txt) needs GRUB's graphics; with it, the kernel starts on the screen that GRUB has set up, so that
-// the boot splash follows without a black screen between.
+// the boot splash follows without a black screen between. What a look must say that theme.txt can't stands in theme.cfg.
 //
 // Every entry has the roots of the layers' digests on the kernel's line. They are one word of a menu's variable, so that who
 // edits an entry sees a line that can be read.
@@ -41,6 +41,9 @@ if loadfont unicode; then
 		insmod png
 		set theme=/boot/grub/theme/theme.txt
 		set gfxpayload=keep
+		if [ -e /boot/grub/theme/theme.cfg ]; then
+			source /boot/grub/theme/theme.cfg
+		fi
 	fi
 fi
 set menu_color_normal=light-gray/black
