@@ -66,10 +66,10 @@ func people(file string) (*spinesim.Directory, error) {
 	return spinesim.LoadDirectory(file)
 }
 
-// write writes a file that others may read.
+// write writes a file that others may read: certificates and settings are public. "" is none.
 func write(path string, content []byte) error {
 	if path == "" {
 		return nil
 	}
-	return os.WriteFile(path, content, 0o644) //nolint:gosec // certificates and settings are public
+	return os.WriteFile(path, content, 0o644)
 }

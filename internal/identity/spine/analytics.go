@@ -39,8 +39,10 @@ func (a Analytics) header(agent, logID string) string {
 		ATR                 string
 		ActiveCardReader    string
 		SessionID           string `json:"SessionId"`
-	}{agent, a.OS, a.Mode, word[a.Training], append([]string{}, a.Driver), append([]string{}, a.Readers...), word[a.Remote],
-		strings.Join(pairs, "-"), a.ActiveReader, logID}
+	}{
+		agent, a.OS, a.Mode, word[a.Training], append([]string{}, a.Driver), append([]string{}, a.Readers...), word[a.Remote],
+		strings.Join(pairs, "-"), a.ActiveReader, logID,
+	}
 	line, err := json.Marshal(value)
 	if err != nil { // strings can't fail
 		return "{}"

@@ -154,15 +154,18 @@ func (c *Client) SelectRole(ctx context.Context, ticket *secret.Text, roleID str
 	}
 	query := "?token=" + string(escape(ticket.Reveal())) + "&selectedRoleUid=" + string(escape([]byte(roleID))) +
 		"&ssbMode=" + mode + "&fallbackStatus=0&gacVersion=" + string(escape([]byte(c.agent)))
-	call := call{doing: "selecting the role", method: http.MethodGet, host: c.login.Host, ticket: ticket,
-		url: c.login.String() + "/saml/RoleSelectionGP.jsp" + query}
-	return c.ok(ctx, call)
+	return c.ok(ctx, call{
+		doing: "selecting the role", method: http.MethodGet, url: c.login.String() + "/saml/RoleSelectionGP.jsp" + query,
+		host: c.login.Host, ticket: ticket,
+	})
 }
 
 // Assertion asks who the ticket's session is of, with which roles.
 func (c *Client) Assertion(ctx context.Context, ticket *secret.Text) (*Assertion, error) {
-	call := call{doing: "asking for the roles of the session", method: http.MethodGet, host: c.assertions.Host, ticket: ticket,
-		url: c.assertions.String() + "/saml/RoleAssertion?token=" + string(escape(ticket.Reveal()))}
+	call := call{
+		doing: "asking for the roles of the session", method: http.MethodGet, host: c.assertions.Host, ticket: ticket,
+		url: c.assertions.String() + "/saml/RoleAssertion?token=" + string(escape(ticket.Reveal())),
+	}
 	a, err := c.do(ctx, call)
 	if err != nil {
 		return nil, err
@@ -195,7 +198,7 @@ func (c *Client) Logout(ctx context.Context, login *Login) error {
 
 // post is a call with a gpOBJECT.
 func (c *Client) post(doing string, base *url.URL, path, logID string, body request) call {
-	return call{doing: "selecting the role", method: http.MethodPost, url: base.String() + path, host: base.Host, body: body.xml(), logID: logID}
+	return call{doing: doing, method: http.MethodPost, url: base.String() + path, host: base.Host, body: body.xml(), logID: logID}
 }
 
 // object makes a call that is answered by a gpOBJECT.

@@ -129,7 +129,11 @@ func TestFaults(t *testing.T) {
 		kind  error  // nil: it goes well
 		says  string // in the error
 	}{
-		{spinesim.Fault{Name: "http-status"}, spine.ErrStatus, "HTTP 500"},
+		{spinesim.Fault{Name: "http-status"}, spine.ErrStatus, "asking for a challenge: 127.0.0.1:"},
+		{spinesim.Fault{Name: "http-status", Value: "502", At: "validate"}, spine.ErrStatus, "signing in: 127.0.0.1:"},
+		{spinesim.Fault{Name: "http-status", Value: "502", At: "select"}, spine.ErrStatus, "selecting the role: 127.0.0.1:"},
+		{spinesim.Fault{Name: "http-status", Value: "502", At: "assertion"}, spine.ErrStatus, "asking for the roles of the session: 127.0.0.1:"},
+		{spinesim.Fault{Name: "http-status", Value: "502", At: "logout"}, spine.ErrStatus, "signing out: 127.0.0.1:"},
 		{spinesim.Fault{Name: "http-status", Value: "503", At: "validate"}, spine.ErrStatus, "Service Unavailable"},
 		{spinesim.Fault{Name: "http-status", Value: "401", At: "select"}, spine.ErrExpired, ""},
 		{spinesim.Fault{Name: "http-status", Value: "401", At: "activate"}, spine.ErrStatus, "HTTP 401"},
@@ -380,11 +384,11 @@ func TestNoTicketInErrors(t *testing.T) {
 		"status": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "<STATUS>bad: '%s'</STATUS>", ticket) },
 		"location": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "http://else/%zz?token="+ticket)
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		},
 		"host": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "http://AQIC5wM2LY4Sfc+1/2=@AAJTSQACMDE=#")
-			w.WriteHeader(307)
+			w.WriteHeader(http.StatusTemporaryRedirect)
 		},
 		"saml": func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, `<Response><Status><StatusCode Value="x:%s"/><StatusMessage>%s</StatusMessage></Status></Response>`, ticket, ticket)

@@ -2,6 +2,7 @@ package spine
 
 import (
 	"crypto"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -66,7 +67,7 @@ environments:
 	for text, says := range map[string]string{
 		"":                 "empty",
 		"environments: {}": "names no environment",
-		"enviroments: {}":  `unknown key "enviroments"`,
+		"environment: {}": `unknown key "environment"`,
 		"environments:\n  a: {login: https://h, verify: no}":                `unknown key "verify"`,
 		"environments:\n  a: {login: https://h, insecure: true}":            `unknown key "insecure"`,
 		"environments:\n  a: {login: https://h}\n  a: {login: https://i}":   `"a" stands twice`,
@@ -120,7 +121,7 @@ func TestStatus(t *testing.T) {
 		"<STATUS>INVALID SESSION</STATUS>": ErrExpired, "session expired": ErrExpired, "unknown token": ErrExpired, "<STATUS></STATUS>": ErrSyntax,
 	} {
 		got := readStatus([]byte(text))
-		if (got == nil) != (want == nil) || got != nil && got.Kind != want {
+		if (got == nil) != (want == nil) || got != nil && !errors.Is(got, want) {
 			t.Errorf("%q: %v", text, got)
 		}
 	}

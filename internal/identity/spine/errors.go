@@ -42,7 +42,7 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s: %v", e.Doing, e.Host, e.Kind)
-	if e.Status != 0 && e.Kind == ErrStatus {
+	if e.Status != 0 && errors.Is(e.Kind, ErrStatus) {
 		fmt.Fprintf(&b, " (HTTP %d)", e.Status)
 	}
 	if len(e.Missing) > 0 {

@@ -37,7 +37,7 @@ func newChallenges(key []byte, life time.Duration) *challenges {
 func (c *challenges) issue(now time.Time) (text, signature string) {
 	b := make([]byte, 28, 48)
 	_, _ = rand.Read(b[:20])
-	binary.BigEndian.PutUint64(b[20:], uint64(now.UnixMilli())) //nolint:gosec // after 1970
+	binary.BigEndian.PutUint64(b[20:], uint64(now.UnixMilli())) // after 1970
 	b = append(b, c.proof(b)...)
 	text = base64.StdEncoding.EncodeToString(b)
 	signature = base64.StdEncoding.EncodeToString(c.proof(b))

@@ -103,7 +103,7 @@ func (r *Running) Close() error {
 // tlsConfig is TLS 1.2 and later, or, while that fault happens, 1.1 and earlier.
 func (s *Server) tlsConfig(certificate *tls.Certificate) *tls.Config {
 	good := &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-	old := &tls.Config{Certificates: good.Certificates, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // it is the fault
+	old := &tls.Config{Certificates: good.Certificates, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} // which is the fault
 	config := good.Clone()
 	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		for _, f := range s.faults.list() {

@@ -121,8 +121,3 @@ func (d *Directory) find(uid string) (Person, bool) {
 	}
 	return d.People[i], true
 }
-
-// has says whether a role is one of the person's.
-func (p Person) has(roleID string) bool {
-	return slices.ContainsFunc(p.Roles, func(r Role) bool { return r.ID == roleID })
-}

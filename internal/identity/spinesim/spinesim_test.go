@@ -414,7 +414,7 @@ func TestBounds(t *testing.T) {
 	v := visit(t, nil)
 	handler := v.sim.Handler()
 	for range 10_050 {
-		r := must(http.NewRequestWithContext(context.Background(), "POST", "/login/authactivate", strings.NewReader(`<gpPARAM name="a">b</gpPARAM>`)))
+		r := must(http.NewRequestWithContext(context.Background(), http.MethodPost, "/login/authactivate", strings.NewReader(`<gpPARAM name="a">b</gpPARAM>`)))
 		w := &discard{header: http.Header{}}
 		handler.ServeHTTP(w, r)
 		if !bytes.Contains(w.body, []byte(`name="challenge"`)) {
