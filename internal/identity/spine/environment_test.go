@@ -67,7 +67,7 @@ environments:
 	for text, says := range map[string]string{
 		"":                 "empty",
 		"environments: {}": "names no environment",
-		"environment: {}": `unknown key "environment"`,
+		"environment: {}":  `unknown key "environment"`,
 		"environments:\n  a: {login: https://h, verify: no}":                `unknown key "verify"`,
 		"environments:\n  a: {login: https://h, insecure: true}":            `unknown key "insecure"`,
 		"environments:\n  a: {login: https://h}\n  a: {login: https://i}":   `"a" stands twice`,
