@@ -125,6 +125,9 @@ func (c *Client) Sign(ctx context.Context, request SignRequest) ([]byte, error) 
 		return nil, fmt.Errorf("signing: %w and is being started again", ErrModule)
 	case !present:
 		return nil, fmt.Errorf("signing: %w", ErrRemoved)
+	case request.Passcode != nil && request.Passcode.Len() == 0:
+		// On the pipe it would be the same as none, which asks for it at the reader.
+		return nil, fmt.Errorf("signing: %w", &PasscodeError{Left: Unknown, Length: true})
 	case len(request.Content) == 0 || len(request.Content) > MaxContent:
 		return nil, fmt.Errorf("signing %d bytes: from 1 to %d can be signed", len(request.Content), MaxContent)
 	}

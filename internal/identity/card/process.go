@@ -109,7 +109,8 @@ func (p *process) explain(err error) error {
 	switch {
 	case p.hung:
 		return errHung
-	case exit != nil && exit.Sys().(syscall.WaitStatus).Signaled():
+	case exit != nil && (!exit.Exited() || exit.ExitCode() == 2):
+		// 2 is how the Go runtime ends when C code has run into a wall.
 		return fmt.Errorf("%w: it crashed (%w)", ErrModule, exit)
 	case exit != nil:
 		return fmt.Errorf("%w: its process ended (%w)", ErrModule, exit)

@@ -31,7 +31,7 @@ func New(t testing.TB) *Rig {
 // MustInsert puts a card into a slot, or ends the test.
 func (r *Rig) MustInsert(t testing.TB, slot int, card *virtualcard.Card) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := r.Insert(ctx, slot, card); err != nil {
 		t.Fatal(err)

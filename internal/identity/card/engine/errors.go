@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -35,15 +36,28 @@ func moduleError(doing string, err error) error {
 	return fmt.Errorf("%w: %s: %w", card.ErrModule, doing, err)
 }
 
+// noticeTime is how long pcscd may take to notice that a card is gone: it asks many readers every 0.4 s.
+const noticeTime = time.Second
+
 // classify makes one of card's errors of what a module answered about a card. When the card is gone, that is the
-// reason, whatever the code says.
+// reason, whatever the code says: a driver in the middle of a command often only says that something failed.
 func (m *module) classify(s *slot, doing string, err error) error {
-	if isRemoval(err) {
-		return fmt.Errorf("%w (%s)", card.ErrRemoved, doing)
+	for until := time.Now().Add(noticeTime); ; time.Sleep(noticeTime / 20) {
+		if isRemoval(err) || !m.present(s) {
+			return fmt.Errorf("%w (%s)", card.ErrRemoved, doing)
+		}
+		if time.Now().After(until) {
+			return moduleError(doing, err)
+		}
 	}
-	info, slotErr := m.p11.GetSlotInfo(s.number)
-	if slotErr != nil || info.Flags&pkcs11.CKF_TOKEN_PRESENT == 0 {
-		return fmt.Errorf("%w (%s)", card.ErrRemoved, doing)
+}
+
+// present says whether a card is in a slot. The list of slots is asked for first, without need for it: OpenSC keeps what it
+// knows of a slot for a second, unless it is asked for the list.
+func (m *module) present(s *slot) bool {
+	if _, err := m.p11.GetSlotList(false); err != nil {
+		return false
 	}
-	return moduleError(doing, err)
+	info, err := m.p11.GetSlotInfo(s.number)
+	return err == nil && info.Flags&pkcs11.CKF_TOKEN_PRESENT != 0
 }
