@@ -126,13 +126,13 @@ func (e *engine) answer(ctx context.Context, o order) error {
 		signature, err := e.sign(*o.Sign, o.passcode)
 		report.Signature, report.Failure = signature, card.NewFailure(err)
 	}
-	if err := wire.Send(e.out, report, nil); err != nil {
-		return err
-	}
 	if o.Open != nil || o.Sign != nil {
-		return e.look() // the card that was pulled, the tries that are left
+		// Before the answer: who gets it knows of the card that was pulled, and of the tries that are left.
+		if err := e.look(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return wire.Send(e.out, report, nil)
 }
 
 // load loads the modules. One that can't be loaded doesn't keep others from work.

@@ -114,6 +114,7 @@ func (m *module) login(s *slot, session pkcs11.SessionHandle, user uint, passcod
 	}
 	switch code {
 	case pkcs11.CKR_OK:
+		s.card.TriesLeft = card.Unknown // all of them again, however many that are
 		return nil
 	case pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_INVALID:
 		return &card.PasscodeError{Left: s.card.TriesLeft, Length: true}
