@@ -266,7 +266,7 @@ func TestEngineThatHangsIsReplaced(t *testing.T) {
 		Modules: []string{cardtest.OpenSC}, Environ: rig.Environ(), SignTimeout: 2 * time.Second, HangTimeout: 4 * time.Second,
 	})
 	rig.MustInsert(t, 0, virtual)
-	c := w.untilCards(1)[0]
+	w.untilCards(1)
 
 	// While nothing is asked of it.
 	if err := syscall.Kill(engineOf(t), syscall.SIGSTOP); err != nil {
@@ -276,7 +276,7 @@ func TestEngineThatHangsIsReplaced(t *testing.T) {
 	w.until("the fault gone", func(s card.Snapshot) bool { return s.Fault == nil && len(cards(s)) == 1 })
 
 	// While it signs: the card never answers.
-	c = w.untilCards(1)[0]
+	c := w.untilCards(1)[0]
 	virtual.SetFaults(virtualcard.Faults{Silent: true})
 	started := time.Now()
 	if _, err := w.sign(c, "1234"); !errors.Is(err, card.ErrModule) {

@@ -85,7 +85,7 @@ func TestMerge(t *testing.T) {
 		"a card without certificates":      {[]card.Reader{{Name: "A", Card: unknown}, {Name: "A", Card: bare}, {Name: "A"}}, "A/bare"},
 		"a card that nobody knows":         {[]card.Reader{{Name: "A"}, {Name: "A", Card: unknown}}, "A/!"},
 		"two readers under a cut name":     {[]card.Reader{{Name: "A", Card: usable("x")}, {Name: "A", Card: usable("y")}}, "A/x A/y"},
-		"cards that have no serial number": {[]card.Reader{{Name: "A", Card: usable("")}, {Name: "A", Card: usable("")}}, "A/ A/"},
+		"cards that have no serial number": {[]card.Reader{{Name: "A", Card: usable("")}, {Name: "A", Card: usable("")}, {Name: "B"}}, "A/ " + "A/ B/"},
 	}
 	for name, test := range tests {
 		var got []string

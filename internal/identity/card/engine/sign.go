@@ -52,7 +52,7 @@ func (m *module) sign(s *slot, request card.SignOrder, passcode *secret.Text, tr
 	if err != nil {
 		return nil, m.classify(s, "opening a session", err)
 	}
-	defer m.p11.CloseSession(session)
+	defer func() { _ = m.p11.CloseSession(session) }()
 	if err := m.login(s, session, pkcs11.CKU_USER, passcode); err != nil {
 		return nil, err
 	}
