@@ -116,23 +116,18 @@ func (c *Client) Close() error {
 // ErrNoService, ErrModule when the driver fails or hangs, and ctx's. When ctx ends first, the card may still sign; what it
 // says is dropped.
 func (c *Client) Sign(ctx context.Context, request SignRequest) ([]byte, error) {
-	c.mu.Lock()
-	id, present := c.presence.engineID(request.Card)
-	engine := c.process
-	c.mu.Unlock()
 	switch {
-	case engine == nil:
-		return nil, fmt.Errorf("signing: %w and is being started again", ErrModule)
-	case !present:
-		return nil, fmt.Errorf("signing: %w", ErrRemoved)
 	case request.Passcode != nil && request.Passcode.Len() == 0:
 		// On the pipe it would be the same as none, which asks for it at the reader.
 		return nil, fmt.Errorf("signing: %w", &PasscodeError{Left: Unknown, Length: true})
 	case len(request.Content) == 0 || len(request.Content) > MaxContent:
 		return nil, fmt.Errorf("signing %d bytes: from 1 to %d can be signed", len(request.Content), MaxContent)
 	}
-	order := Order{Sign: &SignOrder{Card: id, KeyID: request.KeyID, Digest: request.Digest, Content: request.Content}}
-	report, err := engine.ask(ctx, order, request.Passcode, c.options.SignTimeout)
+	report, err := c.order(ctx, request)
+	if err == nil && report.Unknown {
+		// The engine began to call the card something else before it read the order, and has said so by now.
+		report, err = c.order(ctx, request)
+	}
 	if err == nil {
 		err = report.Failure.Err()
 	}
@@ -140,6 +135,22 @@ func (c *Client) Sign(ctx context.Context, request SignRequest) ([]byte, error) 
 		return nil, fmt.Errorf("signing: %w", err)
 	}
 	return report.Signature, nil
+}
+
+// order has the engine sign, by what it calls the card at this moment.
+func (c *Client) order(ctx context.Context, request SignRequest) (Report, error) {
+	c.mu.Lock()
+	id, present := c.presence.engineID(request.Card)
+	engine := c.process
+	c.mu.Unlock()
+	if engine == nil {
+		return Report{}, fmt.Errorf("%w and is being started again", ErrModule)
+	}
+	if !present {
+		return Report{}, ErrRemoved
+	}
+	order := Order{Sign: &SignOrder{Card: id, KeyID: request.KeyID, Digest: request.Digest, Content: request.Content}}
+	return engine.ask(ctx, order, request.Passcode, c.options.SignTimeout)
 }
 
 // supervise keeps an engine running until ctx ends.

@@ -42,6 +42,8 @@ type Report struct {
 	Readers   []Reader `json:"readers,omitempty"`
 	Signature []byte   `json:"signature,omitempty"`
 	Failure   *Failure `json:"failure,omitempty"`
+	// Unknown says that no card has the order's id (any more), so that nothing was sent to any.
+	Unknown bool `json:"unknown,omitempty"`
 }
 
 // Failure is an error of this package on its way between processes.

@@ -26,6 +26,9 @@ const (
 	pollSeldom = time.Second
 )
 
+// errUnknown is for cards that were here, and for none at all.
+var errUnknown = fmt.Errorf("%w", card.ErrRemoved)
+
 // order is an order with the passcode that came with it.
 type order struct {
 	card.Order
@@ -125,6 +128,7 @@ func (e *engine) answer(ctx context.Context, o order) error {
 	case o.Sign != nil:
 		signature, err := e.sign(*o.Sign, o.passcode)
 		report.Signature, report.Failure = signature, card.NewFailure(err)
+		report.Unknown = errors.Is(err, errUnknown)
 	}
 	if o.Open != nil || o.Sign != nil {
 		// Before the answer: who gets it knows of the card that was pulled, and of the tries that are left.
@@ -205,5 +209,5 @@ func (e *engine) sign(request card.SignOrder, passcode *secret.Text) ([]byte, er
 			return signature, err
 		}
 	}
-	return nil, card.ErrRemoved
+	return nil, errUnknown
 }

@@ -114,6 +114,7 @@ const (
 // serviceState is whether pcscd is there, as far as that is known.
 type serviceState struct {
 	mu      sync.Mutex
+	known   bool
 	lost    bool
 	renewed bool
 }
@@ -122,10 +123,12 @@ type serviceState struct {
 func (s *serviceState) set(up bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lost == !up {
+	if s.known && s.lost == !up {
 		return false
 	}
-	s.lost, s.renewed = !up, true
+	// Drivers were loaded a moment before the first word of it.
+	s.renewed = s.renewed || s.known
+	s.known, s.lost = true, !up
 	return true
 }
 
