@@ -2,7 +2,10 @@ package cardtest
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +31,7 @@ func New(t testing.TB) *Rig {
 // MustInsert puts a card into a slot, or ends the test.
 func (r *Rig) MustInsert(t testing.TB, slot int, card *virtualcard.Card) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := r.Insert(ctx, slot, card); err != nil {
 		t.Fatal(err)
@@ -57,4 +60,16 @@ func Issue(t testing.TB, spec virtualcard.CardSpec) *virtualcard.Card {
 // Environment is that of this process with the given entries on top.
 func Environment(entries ...string) []string {
 	return append(os.Environ(), entries...)
+}
+
+// BuildEngine builds nhos-identity-card into a folder, and gives its path. For TestMain, or a demonstration from the
+// sources.
+func BuildEngine(folder string) (string, error) {
+	path := filepath.Join(folder, "nhos-identity-card")
+	build := exec.Command("go", "build", "-o", path, "nhos.org/nhos/cmd/nhos-identity-card")
+	build.Env = Environment("CGO_ENABLED=1")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building nhos-identity-card: %w\n%s", err, out)
+	}
+	return path, nil
 }

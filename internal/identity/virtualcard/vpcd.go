@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // vpcd's messages of one byte: what a reader does to a card. Longer messages are APDUs. Both ways a message is its
@@ -74,12 +76,28 @@ func (v *VPCD) Occupied() bool {
 	return v.card.occupied()
 }
 
+// acknowledgeSoon has what comes next acknowledged at once. vpcd writes a message's length and the message apart, and the
+// kernel keeps the second back until the first is acknowledged: without this, each command takes 40 ms. The kernel
+// forgets the wish after a while.
+func acknowledgeSoon(conn io.ReadWriter) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+		})
+	}
+}
+
 // serveVPCD plays card to a reader until the connection ends or the card is pulled.
 func serveVPCD(ctx context.Context, conn io.ReadWriter, card *Card) error {
 	card.Reset()
 	header := make([]byte, 2)
 	message := make([]byte, 1<<16)
 	for {
+		acknowledgeSoon(conn)
 		if _, err := io.ReadFull(conn, header); err != nil {
 			return err
 		}
