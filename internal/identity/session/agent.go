@@ -106,15 +106,11 @@ func (a *Agent) Run(ctx context.Context) {
 // loop tells the machine what comes, until asked to end, or until over while logouts are under way.
 func (a *Agent) loop(end <-chan struct{}, over <-chan time.Time) {
 	for over == nil || len(a.machine.logouts) > 0 {
-		var (
-			due  <-chan time.Time
-			stop = func() bool { return true }
-		)
 		wait := wakeAtLeast
 		if t := a.machine.deadline(); !t.IsZero() {
 			wait = min(wait, max(0, t.Sub(a.clock.Now())))
 		}
-		due, stop = a.clock.After(wait)
+		due, stop := a.clock.After(wait)
 		select {
 		case in := <-a.inputs:
 			a.take(in)

@@ -86,6 +86,9 @@ func newMachine(settings Settings, now time.Time) *machine {
 	if settings.Mode == "" {
 		settings.Mode = Normal
 	}
+	if settings.Digest == "" {
+		settings.Digest = card.SHA1
+	}
 	if settings.CheckAfter == 0 {
 		settings.CheckAfter = DefaultCheckAfter
 	}

@@ -15,6 +15,12 @@ import (
 	"nhos.org/nhos/internal/identity/spine"
 )
 
+// A failer is a test, by whichever package.
+type failer interface {
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
 // A world is everything around a machine: readers, cards, a server, a person, programs. It does what the machine wants
 // done in any order and with any outcome, and holds what must always hold.
 type world struct {
@@ -45,10 +51,7 @@ const (
 
 var errServer = errors.New("HTTP 500")
 
-func newWorld(t interface {
-	Fatal(...any)
-	Fatalf(string, ...any)
-}, s Settings) *world {
+func newWorld(t failer, s Settings) *world {
 	w := &world{t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), left: map[string]int{}, waiting: map[uint64]want{}, alive: map[string]bool{}, secrets: []string{rightPasscode}}
 	w.m = newMachine(s, w.now)
 	w.m.nonce = func() []byte { return []byte("nonce") }
@@ -299,14 +302,13 @@ func (w *world) look() {
 	w.tell(cardsSeen{readers})
 }
 
-func (w *world) ask(a ask) uint64 {
+func (w *world) ask(a ask) {
 	a.id = w.m.operation()
 	w.waiting[a.id] = a.want
 	if a.passcode != nil {
 		w.given = append(w.given, a.passcode)
 	}
 	w.tell(asked{&a})
-	return a.id
 }
 
 // request is an ask without a ticket.

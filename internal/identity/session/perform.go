@@ -125,7 +125,9 @@ func (a *Agent) ask(ctx context.Context, what *ask) (*secret.Text, error) {
 		return asked{what}
 	})
 	if err != nil {
-		r.ticket.Wipe()
+		if errors.Is(err, ErrClosed) { // otherwise it is the machine's by now
+			what.passcode.Wipe()
+		}
 		return nil, err
 	}
 	return r.ticket, r.err

@@ -88,6 +88,8 @@ type Card struct {
 // the server's own.
 type Settings struct {
 	Mode Mode
+	// Digest is what the Spine's challenges are signed with; empty is SHA-1, which CIS1 takes.
+	Digest card.Digest
 	// NoPromptOnInsert leaves a card alone until a program or a person asks.
 	NoPromptOnInsert bool
 	// Idle locks a session that nobody used for so long; 0 never.

@@ -35,7 +35,7 @@ func (in activated) tell(m *machine) {
 	}
 	at.op = m.operation()
 	at.challenge, at.content = in.challenge, in.challenge.Bytes
-	m.sign(card.SHA1)
+	m.sign(m.settings.Digest)
 }
 
 // sign has the card sign the attempt's content. The passcode goes along and is this machine's no more.
