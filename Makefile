@@ -11,7 +11,7 @@ NHOS := bin/nhos
 
 # What tests use besides what nhos itself does; "nhos doctor" knows the latter.
 TEST_PACKAGES := busybox-static chromium diffoscope-minimal e2fsprogs libfaketime gcc libc6-dev grub-common grub-rescue-pc gpg gpg-agent gpgv mandoc mtools \
-  openssh-client openssl procps
+  openssh-client openssl procps opensc pcscd softhsm2 vsmartcard-vpcd
 
 .PHONY: image test unit boot acceptance bench fuzz lint generate man install setup setup-test clean
 
@@ -88,11 +88,13 @@ setup-test: $(NHOS)
 	@missing="$$($(NHOS) doctor --missing) $$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(TEST_PACKAGES) 2>/dev/null | \
 	  awk -v all="$(TEST_PACKAGES)" '$$2 == "installed" {have[$$1] = 1} END {n = split(all, a); for (i = 1; i <= n; i++) if (!have[a[i]]) printf a[i] " "}')"; $(call install)
 
-# Installs $$missing, after saying so.
+# Installs $$missing, after saying so. Without vpcd's configuration: it would have the machine's own pcscd listen to the network;
+# the tests run one that doesn't.
 define install
 if [ -n "$${missing// /}" ]; then \
   echo "Installing these Debian packages: $$missing"; \
-  $(SUDO) apt-get -qq update && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; \
+  $(SUDO) apt-get -qq update && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+    -o Dpkg::Options::=--path-exclude=/etc/reader.conf.d/vpcd $$missing >/dev/null; \
 fi
 endef
 
