@@ -6,6 +6,7 @@ import (
 
 	"nhos.org/nhos/internal/identity/card"
 	"nhos.org/nhos/internal/identity/session"
+	"nhos.org/nhos/internal/identity/spine"
 )
 
 // Code is why a request failed, in the numbers of the Windows agent's ticket API: programs that were written for it
@@ -69,6 +70,12 @@ var causes = []struct {
 	{session.ErrNoSuchRole, InvalidParameter},
 	{session.ErrNoSuchCard, InvalidParameter},
 	{session.ErrWhichCard, InvalidParameter},
+	{spine.ErrUnreachable, ServerCommFailed},
+	{spine.ErrUntrusted, AuthServerNotThere},
+	{spine.ErrStatus, AuthServerNotThere},
+	{spine.ErrSyntax, AuthDataSyntaxError},
+	{spine.ErrRefused, AuthFailed},
+	{spine.ErrExpired, AuthNotValid},
 	{card.ErrRemoved, CardTransaction},
 	{card.ErrModule, CardTransaction},
 	{card.ErrNoService, ReaderNotAvailable},

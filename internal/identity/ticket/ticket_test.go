@@ -223,6 +223,8 @@ func TestCodes(t *testing.T) {
 		session.ErrCardLocked:                 0x80200004,
 		&card.PasscodeError{Left: 2}:          0x80400002,
 		&card.PasscodeError{Locked: true}:     0x80200004,
+		spine.ErrUnreachable:                  0x80100007,
+		spine.ErrRefused:                      0x80400002,
 		card.ErrRemoved:                       0x80200005,
 		&card.CertificateError{Reason: "old"}: 0x80200006,
 		errors.New("anything"):                0x80100001,
