@@ -20,12 +20,8 @@ import (
 // errHung is why a process was killed that didn't answer in time.
 var errHung = fmt.Errorf("%w: it hung", ErrModule)
 
-const (
-	// askEvery is how often an idle engine has to show that its driver hasn't hung.
-	askEvery = 5 * time.Second
-	// partingTime is what an engine is given to end by itself.
-	partingTime = 300 * time.Millisecond
-)
+// partingTime is what an engine is given to end by itself.
+const partingTime = 300 * time.Millisecond
 
 // process is one engine process.
 type process struct {
@@ -173,9 +169,9 @@ func (p *process) hang(number uint64) {
 	}
 }
 
-// keepAsking finds a process that hangs while nothing is asked of it.
+// keepAsking finds a process that hangs while nothing is asked of it, within a third more than limit.
 func (p *process) keepAsking(ctx context.Context, limit time.Duration) {
-	ticker := time.NewTicker(askEvery)
+	ticker := time.NewTicker(limit / 3)
 	defer ticker.Stop()
 	for {
 		select {
