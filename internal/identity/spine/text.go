@@ -9,18 +9,25 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// utf8Text gives what a server sent as UTF-8. Bytes that aren't are taken for Windows-1252, each for itself: names of
-// organisations come from older systems, whatever the XML declaration says. The caller's bytes aren't changed.
+// utf8Text gives what a server sent as UTF-8. Text that isn't is taken for Windows-1252, whatever the XML declaration
+// says: names of organisations come from older systems. Each piece between two tags is judged for itself, and as a
+// whole, since two letters of Windows-1252 may look like one of UTF-8. The caller's bytes aren't changed.
 func utf8Text(body []byte) []byte {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
-	out := make([]byte, 0, len(body)+utf8.UTFMax)
+	out := make([]byte, 0, len(body)+len(body)/8)
 	for len(body) > 0 {
-		r, size := utf8.DecodeRune(body)
-		if r == utf8.RuneError && size == 1 {
-			r = charmap.Windows1252.DecodeByte(body[0])
+		piece := body
+		if i := bytes.IndexByte(body[1:], '<'); i >= 0 {
+			piece = body[:i+1]
 		}
-		out = utf8.AppendRune(out, r)
-		body = body[size:]
+		body = body[len(piece):]
+		if utf8.Valid(piece) {
+			out = append(out, piece...)
+			continue
+		}
+		for _, b := range piece {
+			out = utf8.AppendRune(out, charmap.Windows1252.DecodeByte(b))
+		}
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -228,13 +229,17 @@ func (call call) safe(e *Error) *Error {
 	return e
 }
 
-// leaks says whether a text has a secret in it, as it is or as a part of a URL.
+// leaks says whether a text has a part of a secret in it, as it is or as a part of a URL.
 func leaks(text string, ticket *secret.Text) bool {
-	if ticket.Len() == 0 {
-		return false
+	const part = 8 // bytes
+	value := ticket.Reveal()
+	decoded, err := url.PathUnescape(text)
+	if err != nil {
+		decoded = text
 	}
-	for _, form := range [][]byte{ticket.Reveal(), escape(ticket.Reveal()), []byte(url.QueryEscape(string(ticket.Reveal())))} {
-		if bytes.Contains([]byte(text), form) {
+	for i := 0; i < max(1, len(value)-part+1); i++ {
+		piece := value[i:min(i+part, len(value))]
+		if len(piece) > 0 && (strings.Contains(text, string(piece)) || strings.Contains(decoded, string(piece))) {
 			return true
 		}
 	}
@@ -255,7 +260,7 @@ func isTLS(err error) bool {
 	if errors.As(err, &network) && network.Timeout() || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return false
 	}
-	return bytes.HasPrefix([]byte(err.Error()), []byte("tls: "))
+	return strings.HasPrefix(err.Error(), "tls: ")
 }
 
 // A handshake remembers how TLS went for a request.
