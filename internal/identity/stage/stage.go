@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +31,8 @@ const (
 	Person = "555000000101"
 	// Passcode is the card's.
 	Passcode = "739164"
+	// startTime is how long the agent may take to answer: much less on a machine that has nothing else to do.
+	startTime = time.Minute
 )
 
 // Stage is what is set up.
@@ -41,6 +44,7 @@ type Stage struct {
 
 	running *spinesim.Running
 	agent   *exec.Cmd
+	stopped chan struct{} // closed when the agent has ended
 	log     *output
 }
 
@@ -95,15 +99,15 @@ func (s *Stage) build() error {
 	return err
 }
 
-// write makes the agent's files. The pinentry holds the passcode backwards: a search for it must find it nowhere.
+// write makes the agent's files. The pinentry holds the passcode as numbers of its letters: a search for it must find it
+// nowhere.
 func (s *Stage) write(policy string) error {
 	files := map[string]string{
 		"ca.pem":            string(s.running.CAPEM),
 		"environments.yaml": "environments:\n  stage:\n    title: A Spine to try with\n    login: " + s.running.URL + "\n    ca_file: ca.pem\n",
 		"policy.toml": fmt.Sprintf("environment = \"stage\"\nenvironments_file = %q\n[card]\nmodules = [%q]\n[prompt]\npinentry = %q\n%s",
 			s.path("environments.yaml"), opensc(), s.path("pinentry"), policy),
-		"pinentry": "#!/bin/sh\necho OK\nwhile read -r line; do\n  case \"$line\" in\n  GETPIN) printf 'D '; echo " + backwards(Passcode) +
-			" | rev; echo OK ;;\n  BYE) echo OK; exit ;;\n  *) echo OK ;;\n  esac\ndone\n",
+		"pinentry": "#!/bin/sh\necho OK\nwhile read -r line; do\n  case \"$line\" in\n  GETPIN) printf 'D " + octal(Passcode) + "\\n'; echo OK ;;\n  BYE) echo OK; exit ;;\n  *) echo OK ;;\n  esac\ndone\n",
 	}
 	for name, text := range files {
 		if err := os.WriteFile(s.path(name), []byte(text), 0o755); err != nil {
@@ -127,12 +131,12 @@ func opensc() string {
 	return found[0]
 }
 
-func backwards(s string) string {
-	b := []byte(s)
-	for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
-		b[i], b[j] = b[j], b[i]
+func octal(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		fmt.Fprintf(&b, "\\%03o", s[i])
 	}
-	return string(b)
+	return b.String()
 }
 
 func (s *Stage) path(name string) string { return filepath.Join(s.Folder, name) }
@@ -156,16 +160,24 @@ func (s *Stage) PID() int { return s.agent.Process.Pid }
 func (s *Stage) StartAgent(ctx context.Context) error {
 	s.agent = s.Command(context.WithoutCancel(ctx), "nhos-identityd", "--policy", s.path("policy.toml"), "--audit", s.path("run/audit"))
 	s.agent.Stdout, s.agent.Stderr = s.log, s.log
-	// Whatever happens to this process, the agent doesn't outlive it.
+	// Whatever happens to this process, the agent doesn't outlive it. The kernel goes by the thread that started it,
+	// which therefore stays.
 	s.agent.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	if err := s.agent.Start(); err != nil {
+	s.stopped = make(chan struct{})
+	started := make(chan error)
+	go func(stopped <-chan struct{}) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		started <- s.agent.Start()
+		<-stopped
+	}(s.stopped)
+	if err := <-started; err != nil {
 		return fmt.Errorf("starting the agent: %w", err)
 	}
-	for range 200 {
+	for began := time.Now(); time.Since(began) < startTime; time.Sleep(50 * time.Millisecond) {
 		if s.Command(ctx, "nhos-identity", "status").Run() == nil {
 			return nil
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	return fmt.Errorf("the agent doesn't answer; it says\n%s", s.Log())
 }
@@ -198,6 +210,7 @@ func (s *Stage) StopAgent() error {
 	force := time.AfterFunc(30*time.Second, func() { _ = s.agent.Process.Kill() })
 	defer force.Stop()
 	err := s.agent.Wait()
+	close(s.stopped)
 	s.agent = nil
 	return err
 }
