@@ -132,7 +132,8 @@ func (d *desk) Validate(ctx context.Context, _ spine.Challenge, h session.Holder
 }
 
 func (d *desk) SelectRole(ctx context.Context, _ spine.Login, _ string) error { return d.answer(ctx) }
-func (d *desk) Check(ctx context.Context, _ spine.Login) error                { return d.answer(ctx) }
+
+func (d *desk) Check(ctx context.Context, _ spine.Login) error { return d.answer(ctx) }
 
 func (d *desk) Logout(ctx context.Context, l spine.Login) error {
 	if l.Ticket.Len() == 0 {

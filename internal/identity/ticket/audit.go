@@ -56,7 +56,7 @@ func (Journal) Keep(r Record) error {
 func (r Record) String() string {
 	program := r.Program.Executable
 	if program == "" {
-		program = "a program that has ended"
+		program = "a program that can't be named"
 	}
 	if r.Program.Unit != "" {
 		program += " of " + r.Program.Unit

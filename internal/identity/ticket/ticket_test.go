@@ -32,7 +32,7 @@ type sessions struct {
 	mu      sync.Mutex
 	err     error
 	block   bool // until the asker hangs up
-	gone    chan error
+	gone    chan struct{}
 	events  chan session.Event
 	asked   session.SignIn
 	passed  string
@@ -42,7 +42,7 @@ type sessions struct {
 func (s *sessions) Ticket(ctx context.Context) (*secret.Text, error) {
 	if s.block {
 		<-ctx.Done()
-		s.gone <- ctx.Err()
+		s.gone <- struct{}{}
 		return nil, ctx.Err()
 	}
 	if s.err != nil {
@@ -239,7 +239,7 @@ func TestCodes(t *testing.T) {
 }
 
 func TestWhoHangsUpTakesBack(t *testing.T) {
-	s := &sessions{block: true, gone: make(chan error, 1)}
+	s := &sessions{block: true, gone: make(chan struct{}, 1)}
 	path, _ := open(t, s)
 	c, err := net.Dial("unix", path)
 	if err != nil {
@@ -263,7 +263,7 @@ func TestWhoHangsUpTakesBack(t *testing.T) {
 }
 
 func TestWaitSeconds(t *testing.T) {
-	s := &sessions{block: true, gone: make(chan error, 1)}
+	s := &sessions{block: true, gone: make(chan struct{}, 1)}
 	path, _ := open(t, s)
 	_, err := dial(t, path).Call(t.Context(), ticket.Request{Method: ticket.GetTicket, WaitSeconds: 1})
 	if ticket.CodeOf(err) != ticket.AuthNotPossible {
@@ -314,7 +314,12 @@ func TestAnotherUser(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- server.Serve(ctx, l) }()
-	defer func() { cancel(); <-done }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
 	out := make(chan []byte)
 	go func() {
 		// The kernel tells the uid of the thread that connects. This one keeps its uid and ends with its goroutine.
