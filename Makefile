@@ -11,9 +11,9 @@ NHOS := bin/nhos
 
 # What tests use besides what nhos itself does; "nhos doctor" knows the latter.
 TEST_PACKAGES := busybox-static chromium diffoscope-minimal e2fsprogs libfaketime gcc libc6-dev grub-common grub-rescue-pc gpg gpg-agent gpgv mandoc mtools \
-  openssh-client openssl procps opensc pcscd softhsm2 vsmartcard-vpcd
+  openssh-client openssl procps opensc opensc-pkcs11 pcscd softhsm2 systemd vsmartcard-vpcd
 
-.PHONY: image test unit boot acceptance bench fuzz lint generate man install setup setup-test clean
+.PHONY: image test unit boot acceptance bench identity-demo fuzz lint generate man install setup setup-test clean
 
 image: setup ## make an image, boot it, and say where the ISO and the report are
 	$(SUDO) $(NHOS) build $(IMAGE)
@@ -42,6 +42,9 @@ bench: setup ## against Debian's live-build, on a quiet machine; docs/performanc
 	@missing=$$(dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)
 	go build -o bin/bench ./internal/bench
 	$(SUDO) bin/bench $(BENCH)
+
+identity-demo: setup-test ## the Identity Agent at work, without any hardware
+	$(SUDO) env "PATH=$$PATH" go run ./internal/identity/demo
 
 FUZZTIME ?= 20s
 fuzz: ## every fuzz target, each for FUZZTIME

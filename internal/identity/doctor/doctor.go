@@ -1,0 +1,207 @@
+// Package doctor says which part keeps a person from signing in: reader, driver, card, certificate, clock, name
+// resolution, network, TLS, or the Spine itself.
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"nhos.org/nhos/internal/identity/session"
+	"nhos.org/nhos/internal/identity/spine"
+)
+
+// Finding is what one look came to.
+type Finding struct {
+	What   string `json:"what"`
+	OK     bool   `json:"ok"`
+	Found  string `json:"found"`
+	Advice string `json:"advice,omitempty"`
+}
+
+// Patient is what is looked at.
+type Patient struct {
+	Status      *session.Status // of the agent; nil where none answers
+	Modules     []string        // the drivers that would be used
+	ModulesErr  error
+	Environment spine.Environment
+	Now         time.Time
+}
+
+const (
+	lookTime = 5 * time.Second // at one part of the network
+	// clockOff is how far a clock may be off: the Spine's assertions are good for a minute, three before.
+	clockOff = 60 * time.Second
+)
+
+// Examine looks at all parts, in the order in which signing in needs them.
+func Examine(ctx context.Context, p Patient) []Finding {
+	list := []Finding{service(ctx), drivers(p)}
+	list = append(list, cards(p)...)
+	return append(list, network(ctx, p)...)
+}
+
+// AtFault is the first part that isn't well; what follows it often suffers from it alone.
+func AtFault(list []Finding) (Finding, bool) {
+	for _, f := range list {
+		if !f.OK {
+			return f, true
+		}
+	}
+	return Finding{}, false
+}
+
+// service is pcscd.
+func service(ctx context.Context) Finding {
+	f := Finding{What: "smartcard service", Advice: "install pcscd, and look at: systemctl status pcscd.socket"}
+	path := os.Getenv("PCSCLITE_CSOCK_NAME")
+	if path == "" {
+		path = "/run/pcscd/pcscd.comm"
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	if err != nil {
+		f.Found = fmt.Sprintf("pcscd doesn't answer: %v", err)
+		return f
+	}
+	_ = c.Close()
+	return Finding{What: f.What, OK: true, Found: "pcscd answers"}
+}
+
+func drivers(p Patient) Finding {
+	f := Finding{What: "driver"}
+	if p.ModulesErr != nil {
+		f.Found, f.Advice = p.ModulesErr.Error(), "install opensc-pkcs11, or name the vendor's module in the policy"
+		return f
+	}
+	for _, module := range p.Modules {
+		if _, err := os.Stat(module); err != nil {
+			f.Found, f.Advice = err.Error(), "the policy names a module that isn't there"
+			return f
+		}
+	}
+	f.OK, f.Found = true, strings.Join(p.Modules, ", ")
+	return f
+}
+
+// cards are agent, reader, card and certificate, as the agent sees them.
+func cards(p Patient) []Finding {
+	if p.Status == nil {
+		return []Finding{{What: "agent", Found: "it doesn't answer", Advice: "systemctl --user enable --now nhos-identityd.socket"}}
+	}
+	list := []Finding{{What: "agent", OK: p.Status.State != session.Fault, Found: string(p.Status.State), Advice: p.Status.Problem}}
+	if len(p.Status.Readers) == 0 {
+		return append(list, Finding{What: "reader", Found: "none", Advice: "plug a reader in; lsusb shows whether the computer sees it"})
+	}
+	var (
+		names []string
+		found []Finding
+	)
+	for _, r := range p.Status.Readers {
+		names = append(names, r.Name)
+		if r.Card != nil {
+			found = append(found, one(*r.Card, p.Now)...)
+		}
+	}
+	list = append(list, Finding{What: "reader", OK: true, Found: strings.Join(names, ", ")})
+	if len(found) == 0 {
+		found = []Finding{{What: "card", Found: "none in a reader", Advice: "insert the card, chip first; is it the right way up?"}}
+	}
+	return append(list, found...)
+}
+
+// one is a card and its certificate.
+func one(c session.Card, now time.Time) []Finding {
+	switch {
+	case c.Problem != "" && c.UID == "":
+		return []Finding{{What: "card", Found: c.Problem, Advice: "the registration authority can look at the card, renew it or issue another one"}}
+	case c.TriesLeft == 0:
+		return []Finding{{What: "card", Found: "it is locked", Advice: "unlock it by self service, or ask the registration authority"}}
+	}
+	card := Finding{What: "card", OK: true, Found: "of " + c.UID}
+	certificate := Finding{What: "certificate", OK: true, Found: "until " + c.NotAfter.Format("2 January 2006")}
+	if notice := session.Notice(c.NotAfter, now); notice != "" {
+		certificate.Found, certificate.Advice = notice, "it can be renewed in its last 90 days; once it has expired the registration authority has to"
+		certificate.OK = now.Before(c.NotAfter)
+	}
+	return []Finding{card, certificate}
+}
+
+// network is name, connection, TLS, Spine and clock.
+func network(ctx context.Context, p Patient) []Finding {
+	u, err := url.Parse(p.Environment.Login)
+	if err != nil {
+		return []Finding{{What: "environment", Found: err.Error()}}
+	}
+	hscn := "the Spine is reached through HSCN only: is the cable in, the VPN connected, a connection of the organisation's used?"
+	host, port := u.Hostname(), u.Port()
+	if port == "" {
+		port = "443"
+	}
+	look, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupHost(look, host)
+	if err != nil {
+		return []Finding{{What: "name", Found: fmt.Sprintf("%s isn't known to this network", host), Advice: hscn}}
+	}
+	list := []Finding{{What: "name", OK: true, Found: fmt.Sprintf("%s is %s", host, strings.Join(addresses, ", "))}}
+	began := time.Now()
+	c, err := new(net.Dialer).DialContext(look, "tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return append(list, Finding{What: "connection (HSCN)", Found: fmt.Sprintf("%s port %s doesn't answer: %v", host, port, err), Advice: hscn})
+	}
+	_ = c.Close()
+	list = append(list, Finding{What: "connection (HSCN)", OK: true, Found: fmt.Sprintf("in %d ms", time.Since(began).Milliseconds())})
+	return append(list, secure(ctx, p)...)
+}
+
+// secure is TLS, the Spine's answer, and the clock by it.
+func secure(ctx context.Context, p Patient) []Finding {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if p.Environment.CAFile != "" {
+		text, err := os.ReadFile(p.Environment.CAFile)
+		config.RootCAs = x509.NewCertPool()
+		if err != nil || !config.RootCAs.AppendCertsFromPEM(text) {
+			return []Finding{{What: "TLS", Found: fmt.Sprintf("%s holds no certificates: %v", p.Environment.CAFile, err), Advice: "the environment's ca_file has to be a file of PEM certificates"}}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*lookTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, p.Environment.Login+"/", nil)
+	if err != nil {
+		return []Finding{{What: "environment", Found: err.Error()}}
+	}
+	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
+	answer, err := (&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(request)
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return []Finding{{What: "clock or TLS", Found: err.Error(), Advice: fmt.Sprintf("is it %s? If not, the clock is at fault", p.Now.Format("15:04 on 2 January 2006"))}}
+	case err != nil:
+		return []Finding{{What: "TLS", Found: err.Error(), Advice: "does a proxy on the way show a certificate of its own? The environment's ca_file names the CAs that are trusted"}}
+	}
+	_ = answer.Body.Close()
+	list := []Finding{{What: "TLS", OK: true, Found: tls.VersionName(answer.TLS.Version)}, {What: "Spine", OK: answer.StatusCode < 500, Found: answer.Status}}
+	if answer.StatusCode >= 500 {
+		list[1].Advice = "the Spine itself has a problem: the national service desk knows"
+	}
+	theirs, err := http.ParseTime(answer.Header.Get("Date"))
+	if err != nil {
+		return list
+	}
+	off := p.Now.Sub(theirs).Truncate(time.Second)
+	clock := Finding{What: "clock", OK: off.Abs() <= clockOff, Found: fmt.Sprintf("%s off", off.Abs())}
+	if !clock.OK {
+		clock.Advice = "set it, or let it be set: timedatectl set-ntp true"
+	}
+	return append(list, clock)
+}

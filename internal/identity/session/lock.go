@@ -1,0 +1,78 @@
+package session
+
+import (
+	"fmt"
+	"time"
+)
+
+// lock keeps the session and its ticket to itself until the passcode is typed.
+func (m *machine) lock(why string) {
+	s := m.live
+	if s == nil || s.locked {
+		return
+	}
+	s.locked = true
+	if c := s.choice; c != nil {
+		// The server may have heard of it or not: the person chooses again.
+		s.choice, s.role = nil, nil
+		m.do(cancel{c.op})
+		if c.ask != 0 {
+			m.do(answer{c.ask, nil, ErrLocked})
+		}
+	}
+	if m.attempt != nil {
+		m.drop()
+	}
+	m.refuse(ErrLocked)
+	m.say("%s", why)
+}
+
+func (in lockNow) tell(m *machine) {
+	if m.live == nil {
+		m.do(answer{in.id, nil, ErrNotSignedIn})
+		return
+	}
+	m.lock("locked by the person")
+	m.do(answer{in.id, nil, nil})
+}
+
+func (screenLocks) tell(m *machine) {
+	m.screenLocked = true
+	if m.settings.Mode == Enhanced {
+		m.lock("the screen was locked")
+	}
+	if m.attempt != nil && m.attempt.step.asks() {
+		// A prompt behind a locked screen is seen by nobody.
+		m.abort(fmt.Errorf("the screen was locked: %w", ErrLocked))
+	}
+}
+
+func (screenUnlocks) tell(m *machine) {
+	m.screenLocked = false
+	m.askBack()
+}
+
+func (sleeps) tell(m *machine) {
+	m.asleep = true
+	if m.attempt != nil {
+		m.abort(ErrSlept)
+	}
+	if m.settings.Mode == Enhanced {
+		m.lock("the computer went to sleep")
+	}
+}
+
+func (wakes) tell(m *machine) {
+	m.asleep = false
+	if m.live != nil {
+		m.live.checked = time.Time{} // much may have happened: the server is asked at the next use
+	}
+	m.askBack()
+}
+
+// askBack offers to resume, once, to the person whose session was locked along with the screen.
+func (m *machine) askBack() {
+	if m.settings.Mode == Enhanced && m.live != nil && m.live.locked && m.live.card != "" && m.attempt == nil {
+		m.owed = m.live.card
+	}
+}

@@ -1,0 +1,217 @@
+package session
+
+import (
+	"errors"
+	"time"
+
+	"nhos.org/nhos/internal/identity/card"
+	"nhos.org/nhos/internal/identity/spine"
+)
+
+// authenticate goes on where the passcode is known, or is typed at the reader. The card sees it only once the server
+// has given a challenge: a network that fails must not cost a try.
+func (m *machine) authenticate() {
+	at := m.attempt
+	at.op = m.operation()
+	if at.resumes {
+		at.content = m.nonce()
+		m.sign(card.SHA256)
+		return
+	}
+	if at.step != typingAtReader {
+		at.step = activating
+	}
+	m.do(activate{at.op})
+}
+
+func (in activated) tell(m *machine) {
+	at := m.attempt
+	if at == nil || at.op != in.op {
+		return
+	}
+	if in.err != nil {
+		m.abort(m.fail("asking the Spine for a challenge", in.err))
+		return
+	}
+	at.op = m.operation()
+	at.challenge, at.content = in.challenge, in.challenge.Bytes
+	m.sign(m.settings.Digest)
+}
+
+// sign has the card sign the attempt's content. The passcode goes along and is this machine's no more.
+func (m *machine) sign(digest card.Digest) {
+	at := m.attempt
+	if at.step != typingAtReader {
+		at.step = signing
+	}
+	m.do(sign{at.op, card.SignRequest{
+		Card: at.card, KeyID: at.holder.Certificate.KeyID, Passcode: at.passcode, Digest: digest, Content: at.content,
+	}})
+	at.passcode = nil
+}
+
+func (in signed) tell(m *machine) {
+	at := m.attempt
+	if at == nil || at.op != in.op {
+		return
+	}
+	at.op = 0
+	var wrong *card.PasscodeError
+	switch {
+	case errors.As(in.err, &wrong):
+		m.wrongPasscode(wrong)
+		return
+	case in.err != nil:
+		m.abort(m.fail("signing with the card", in.err))
+		return
+	}
+	delete(m.tries, at.card)
+	if at.resumes {
+		m.resume(in.signature)
+		return
+	}
+	at.op, at.step = m.operation(), validating
+	m.do(validate{at.op, at.challenge, at.holder, in.signature})
+}
+
+// wrongPasscode asks again where the card allows it and somebody is there to be asked.
+func (m *machine) wrongPasscode(err *card.PasscodeError) {
+	at := m.attempt
+	switch {
+	case err.Locked:
+		m.tries[at.card] = 0
+		m.abort(m.fail("signing with the card", ErrCardLocked))
+		return
+	case err.Left != card.Unknown && !err.Length:
+		m.tries[at.card] = err.Left
+	}
+	at.lastTryOK = false // whoever allowed it allowed one
+	if at.brought || at.step == typingAtReader {
+		m.abort(m.fail("signing with the card", err))
+		return
+	}
+	m.askPasscode(err.Error())
+}
+
+func (in validated) tell(m *machine) {
+	at := m.attempt
+	if at == nil || at.op != in.op {
+		// The server made a session that nobody wants any more, for instance because the card was pulled meanwhile.
+		if in.err == nil {
+			m.logOut(in.login)
+		}
+		return
+	}
+	at.op = 0
+	switch {
+	case in.err != nil:
+		m.abort(m.fail("signing in at the Spine", in.err))
+	case in.login.UID != at.holder.UID:
+		m.logOut(in.login)
+		m.abort(m.fail("signing in at the Spine", ErrWrongPerson))
+	default:
+		m.establish(in.login)
+	}
+}
+
+// establish begins the session of a login, in place of the one that there was.
+func (m *machine) establish(login spine.Login) {
+	at := m.attempt
+	if m.live != nil {
+		m.forget(true)
+	}
+	m.live = &live{login: login, holder: at.holder, card: at.card, started: m.now, used: m.now, proven: m.now, checked: m.now}
+	for _, a := range m.asks {
+		if a.want == wantFresh {
+			a.want = wantTicket
+		}
+	}
+	m.say("%s signed in", at.holder.UID)
+	role := at.role
+	if role == "" && len(login.Roles) == 1 {
+		role = login.Roles[0].ID
+	}
+	if role == "" {
+		m.attempt = nil
+		return
+	}
+	at.step = selecting
+	if err := m.choose(0, role); err != nil {
+		m.abort(err)
+	}
+}
+
+// resume unlocks the session, if the signature is by the very key that began it.
+func (m *machine) resume(signature []byte) {
+	at := m.attempt
+	if err := m.verify(m.live.holder, at.content, signature); err != nil {
+		m.abort(m.fail("proving the passcode", err))
+		return
+	}
+	m.attempt = nil
+	s := m.live
+	s.locked, s.card, s.forget = false, at.card, time.Time{}
+	s.used, s.proven = m.now, m.now
+	m.say("%s resumed the session", s.holder.UID)
+}
+
+func (in choose) tell(m *machine) {
+	var err error
+	switch {
+	case m.live == nil:
+		err = ErrNotSignedIn
+	case m.live.locked:
+		err = ErrLocked
+	case m.live.choice != nil || m.attempt != nil:
+		err = ErrBusy
+	default:
+		err = m.choose(in.id, in.role)
+	}
+	if err != nil {
+		m.do(answer{in.id, nil, err})
+	}
+}
+
+// choose tells the server of a role, for the ask of this number, or for the attempt where it is 0.
+func (m *machine) choose(ask uint64, id string) error {
+	for _, r := range m.live.login.Roles {
+		if r.ID == id {
+			op := m.operation()
+			m.live.choice = &choice{op, ask, r}
+			m.do(selectRole{op, lend(m.live.login), id})
+			return nil
+		}
+	}
+	return ErrNoSuchRole
+}
+
+func (in roleSelected) tell(m *machine) {
+	if m.live == nil || m.live.choice == nil || m.live.choice.op != in.op {
+		return
+	}
+	c := m.live.choice
+	m.live.choice = nil
+	var err error
+	if in.err != nil {
+		err = m.fail("choosing a role", in.err)
+	} else {
+		m.live.role, m.live.used, m.live.checked = &c.role, m.now, m.now
+		m.say("role: %s at %s", c.role.Name, c.role.Organisation)
+	}
+	if c.ask != 0 {
+		m.do(answer{c.ask, nil, err})
+	}
+	if at := m.attempt; c.ask == 0 && at != nil && at.step == selecting {
+		m.attempt = nil
+		if err != nil && !gone(err) {
+			m.complain(err)
+			m.refuse(err)
+		}
+	}
+	if gone(err) {
+		m.problem = ErrSessionEnded.Error()
+		m.end(ErrSessionEnded.Error(), nil, false)
+	}
+}
+
+func gone(err error) bool { return errors.Is(err, ErrSessionEnded) }

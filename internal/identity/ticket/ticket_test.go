@@ -1,0 +1,429 @@
+package ticket_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nhos.org/nhos/internal/identity/card"
+	"nhos.org/nhos/internal/identity/secret"
+	"nhos.org/nhos/internal/identity/session"
+	"nhos.org/nhos/internal/identity/spine"
+	"nhos.org/nhos/internal/identity/ticket"
+)
+
+const token = "AQIC5wM2LY4Sfcexampleexampleexampleexampleexampl=@AAJTSQACMDE=#"
+
+// sessions is an agent in which somebody is signed in, or err says why not.
+type sessions struct {
+	mu      sync.Mutex
+	err     error
+	block   bool // until the asker hangs up
+	gone    chan struct{}
+	events  chan session.Event
+	asked   session.SignIn
+	passed  string
+	choices []string
+}
+
+func (s *sessions) Ticket(ctx context.Context) (*secret.Text, error) {
+	if s.block {
+		<-ctx.Done()
+		s.gone <- struct{}{}
+		return nil, ctx.Err()
+	}
+	if s.err != nil {
+		return nil, s.err
+	}
+	return secret.New([]byte(token)), nil
+}
+
+func (s *sessions) TicketNoAuth(ctx context.Context) (*secret.Text, error) { return s.Ticket(ctx) }
+func (s *sessions) NewTicket(ctx context.Context) (*secret.Text, error)    { return s.Ticket(ctx) }
+func (s *sessions) Lock(context.Context) error                             { return s.err }
+func (s *sessions) SignOut(context.Context) error                          { return s.err }
+
+func (s *sessions) SignIn(_ context.Context, in session.SignIn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked, s.passed = in, string(in.Passcode.Reveal())
+	in.Passcode.Wipe()
+	return s.err
+}
+
+func (s *sessions) SelectRole(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.choices = append(s.choices, id)
+	return s.err
+}
+
+func (s *sessions) Status() (session.Status, error) {
+	return session.Status{State: session.SignedIn, UID: "555000000001", Roles: []spine.Role{{ID: "1", Organisation: `A "B" & Ć`}}}, nil
+}
+
+func (s *sessions) Subscribe(ctx context.Context) <-chan session.Event {
+	out := make(chan session.Event)
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case e := <-s.events:
+				out <- e
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// open serves s on a socket of its own, and gives the path and what the audit says so far.
+func open(t testing.TB, s *sessions) (path string, audit func() string) {
+	path = filepath.Join(t.TempDir(), "run", "agent.socket")
+	l, err := ticket.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept buffer
+	server := &ticket.Server{Sessions: s, Audit: &ticket.Lines{W: &kept}, Log: slog.New(slog.DiscardHandler), UID: os.Getuid()}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- server.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Error("the server doesn't end")
+		}
+	})
+	return path, kept.String
+}
+
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func dial(t testing.TB, path string) *ticket.Client {
+	c, err := ticket.Dial(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func TestTicketAndAudit(t *testing.T) {
+	path, audit := open(t, &sessions{})
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	c := dial(t, path)
+	for _, m := range []ticket.Method{ticket.GetTicket, ticket.GetTicketNoAuth, ticket.GetNewTicket} {
+		a, err := c.Call(t.Context(), ticket.Request{Method: m})
+		if err != nil || string(a.Ticket.Reveal()) != token {
+			t.Errorf("%s: %q, %v", m, a.Ticket.Reveal(), err)
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(audit()), "\n")
+	if len(lines) != 3 || strings.Contains(audit(), "AQIC5") {
+		t.Fatalf("the audit is\n%s", audit())
+	}
+	var r ticket.Record
+	if err := json.Unmarshal([]byte(lines[0]), &r); err != nil {
+		t.Fatal(err)
+	}
+	self, _ := os.Executable()
+	if r.Program.PID != os.Getpid() || r.Program.Executable != self || r.Method != ticket.GetTicket || r.Result != "SUCCESS" || r.Person != "555000000001" || r.Program.Cgroup == "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestEveryMethod(t *testing.T) {
+	s := &sessions{events: make(chan session.Event, 1)}
+	path, audit := open(t, s)
+	c := dial(t, path)
+	call := func(r ticket.Request) ticket.Answer {
+		t.Helper()
+		a, err := c.Call(t.Context(), r)
+		if err != nil {
+			t.Error(r.Method, err)
+		}
+		return a
+	}
+	if a := call(ticket.Request{Method: ticket.Status}); a.Status.State != session.SignedIn {
+		t.Errorf("%+v", a)
+	}
+	if a := call(ticket.Request{Method: ticket.Roles}); len(a.Roles) != 1 || a.Roles[0].Organisation != `A "B" & Ć` {
+		t.Errorf("%+v", a)
+	}
+	call(ticket.Request{Method: ticket.SelectRole, Role: "555000000101"})
+	call(ticket.Request{Method: ticket.SignIn, Card: "c", Passcode: secret.New([]byte("73\x0091\"64")), LastTry: true, Role: "r"})
+	if s.passed != "73\x0091\"64" || s.asked.Card != "c" || !s.asked.LastTry || s.asked.Role != "r" {
+		t.Errorf("%q, %+v", s.passed, s.asked)
+	}
+	call(ticket.Request{Method: ticket.Lock})
+	call(ticket.Request{Method: ticket.DestroyTicket})
+	if !slices.Equal(s.choices, []string{"555000000101"}) {
+		t.Error(s.choices)
+	}
+	if _, err := c.Call(t.Context(), ticket.Request{Method: "Nonsense\n"}); ticket.CodeOf(err) != ticket.NotImplemented {
+		t.Error(err)
+	}
+	if n := strings.Count(audit(), "\n"); n != 5 || strings.Contains(audit(), "Nonsense") {
+		t.Errorf("%d records\n%s", n, audit())
+	}
+	if a := call(ticket.Request{Method: ticket.Subscribe}); a.Status == nil {
+		t.Error("no status first")
+	}
+	s.events <- session.Event{Number: 7, To: session.Locked}
+	if a, err := c.Next(t.Context()); err != nil || a.Event == nil || a.Event.Number != 7 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func TestCodes(t *testing.T) {
+	s := &sessions{}
+	path, _ := open(t, s)
+	for err, want := range map[error]uint32{
+		session.ErrCancelled:                  0x80400001,
+		session.ErrNotSignedIn:                0x80100009,
+		session.ErrLocked:                     0x80100009,
+		session.ErrNoReader:                   0x80200002,
+		session.ErrCardLocked:                 0x80200004,
+		&card.PasscodeError{Left: 2}:          0x80400002,
+		&card.PasscodeError{Locked: true}:     0x80200004,
+		spine.ErrUnreachable:                  0x80100007,
+		spine.ErrRefused:                      0x80400002,
+		card.ErrRemoved:                       0x80200005,
+		&card.CertificateError{Reason: "old"}: 0x80200006,
+		errors.New("anything"):                0x80100001,
+	} {
+		s.err = err
+		_, got := dial(t, path).Call(t.Context(), ticket.Request{Method: ticket.GetTicket})
+		var failed *ticket.Error
+		if !errors.As(got, &failed) || uint32(failed.Code) != want || failed.Name == "" || failed.Message == "" {
+			t.Errorf("%v: %#v", err, got)
+		}
+	}
+}
+
+func TestWhoHangsUpTakesBack(t *testing.T) {
+	s := &sessions{block: true, gone: make(chan struct{}, 1)}
+	path, _ := open(t, s)
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte(`{"method":"GetTicket"}` + "\n")); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.(*net.UnixConn).CloseWrite()
+	select {
+	case <-s.gone:
+		t.Fatal("whoever only ended what it sends still waits")
+	case <-time.After(300 * time.Millisecond):
+	}
+	_ = c.Close()
+	select {
+	case <-s.gone:
+	case <-time.After(3 * time.Second):
+		t.Fatal("nobody noticed")
+	}
+}
+
+func TestWaitSeconds(t *testing.T) {
+	s := &sessions{block: true, gone: make(chan struct{}, 1)}
+	path, _ := open(t, s)
+	_, err := dial(t, path).Call(t.Context(), ticket.Request{Method: ticket.GetTicket, WaitSeconds: 1})
+	if ticket.CodeOf(err) != ticket.AuthNotPossible {
+		t.Error(err)
+	}
+}
+
+func TestOddRequests(t *testing.T) {
+	path, _ := open(t, &sessions{})
+	for _, text := range []string{"\n", "nonsense\n", "[]\n", `{"method":7}` + "\n", `{"method":"GetTicket","waitSeconds":-1}` + "\n", strings.Repeat("x", 5000), `{"method":"` + strings.Repeat("x", 5000) + "\"}\n"} {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(3 * time.Second))
+		got := make([]byte, 4096)
+		n, err := c.Read(got)
+		if err != nil || !bytes.Contains(got[:n], []byte("INVALID_PARAMETER")) || bytes.Contains(got[:n], []byte("nonsense")) {
+			t.Errorf("%.20q: %q, %v", text, got[:n], err)
+		}
+		_ = c.Close()
+	}
+}
+
+// TestAnotherUser needs root, as the tests of this project have: it connects as somebody else.
+func TestAnotherUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("run as root: another user can't be played otherwise")
+	}
+	dir, err := os.MkdirTemp("", "nhos-ticket") // one that others may enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	_ = os.Chmod(dir, 0o755)
+	s := &sessions{}
+	path := filepath.Join(dir, "agent.socket")
+	l, err := ticket.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = os.Chmod(path, 0o666) // as if the file's mode were the only guard
+	var kept buffer
+	server := &ticket.Server{Sessions: s, Audit: &ticket.Lines{W: &kept}, Log: slog.New(slog.DiscardHandler), UID: 0}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- server.Serve(ctx, l) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	out := make(chan []byte)
+	go func() {
+		// The kernel tells the uid of the thread that connects. This one keeps its uid and ends with its goroutine.
+		runtime.LockOSThread()
+		defer close(out)
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
+			t.Error(errno)
+			return
+		}
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_, _ = c.Write([]byte(`{"method":"GetTicket"}` + "\n"))
+		got := make([]byte, 4096)
+		n, err := c.Read(got)
+		if err != nil {
+			t.Error(err)
+		}
+		out <- got[:n]
+	}()
+	got := <-out
+	if !bytes.Contains(got, []byte("USER_NOT_VALID")) || bytes.Contains(got, []byte("AQIC5")) {
+		t.Errorf("%s", got)
+	}
+	if !strings.Contains(kept.String(), `"uid":65534`) {
+		t.Errorf("the audit is %s", kept.String())
+	}
+}
+
+func TestListen(t *testing.T) {
+	path, _ := open(t, &sessions{})
+	if _, err := ticket.Listen(path); err == nil || !strings.Contains(err.Error(), "another agent") {
+		t.Error(err)
+	}
+	left := filepath.Join(t.TempDir(), "left.socket")
+	old, err := net.ListenUnix("unix", &net.UnixAddr{Name: left, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.SetUnlinkOnClose(false)
+	_ = old.Close()
+	l, err := ticket.Listen(left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+}
+
+// FuzzParseRequest holds that no line breaks the parser, and that no error repeats what a line holds.
+func FuzzParseRequest(f *testing.F) {
+	for _, seed := range []string{
+		`{"id":1,"method":"GetTicket"}`, `{"method":"SignIn","passcode":"NzM5MTY0","lastTry":true}`, `{"passcode":7,"method":"SignIn"}`,
+		`{"method":"GetTicket","waitSeconds":601}`, `[`, `null`, `{"method":"\ud800"}`, `{"passcode":"NzM5MTY0","passcode":"!"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		r, err := ticket.ParseRequest(line)
+		if err == nil && (r.Method == "" || r.WaitSeconds < 0 || len(line) > ticket.MaxRequestBytes) {
+			t.Errorf("%+v", r)
+		}
+		if err != nil && r.Passcode.Len() > 0 {
+			t.Error("a passcode in a request that was refused")
+		}
+		if err != nil && bytes.Contains(line, []byte("NzM5MTY0")) && strings.Contains(err.Error(), "NzM5MTY0") {
+			t.Error(err)
+		}
+	})
+}
+
+// BenchmarkTicket is how long a local program waits for the ticket, with one and with 50 at once.
+func BenchmarkTicket(b *testing.B) {
+	for _, callers := range []int{1, 50} {
+		b.Run(map[int]string{1: "1 caller", 50: "50 callers"}[callers], func(b *testing.B) {
+			path, _ := open(b, &sessions{})
+			took := make([][]time.Duration, callers)
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for i := range callers {
+				c := dial(b, path)
+				wg.Go(func() {
+					for range b.N / callers {
+						began := time.Now()
+						a, err := c.Call(context.Background(), ticket.Request{Method: ticket.GetTicket})
+						if err != nil {
+							b.Error(err)
+							return
+						}
+						a.Ticket.Wipe()
+						took[i] = append(took[i], time.Since(began))
+					}
+				})
+			}
+			wg.Wait()
+			all := slices.Concat(took...)
+			slices.Sort(all)
+			if len(all) > 0 {
+				b.ReportMetric(float64(all[len(all)/2].Microseconds()), "µs-median")
+				b.ReportMetric(float64(all[len(all)*99/100].Microseconds()), "µs-p99")
+			}
+		})
+	}
+}
