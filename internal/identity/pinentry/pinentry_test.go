@@ -91,8 +91,8 @@ func TestOneThatHangsOrIsNone(t *testing.T) {
 
 // FuzzAnswer holds that nothing that a pinentry says breaks or hangs the client, or makes it read more than there is.
 func FuzzAnswer(f *testing.F) {
-	for _, seed := range []string{ //nolint:dupword // a pinentry says OK often
-		"OK\nOK\nOK\nOK\nD 1234\nOK\n", "OK\nERR 83886179 x\n", "OK\nD %\n", strings.Repeat("#\n", 200), strings.Repeat("x", 2000), "OK\nERR\n", "OK\nOK\nOK\nOK\nD %4\nD %41\nOK",
+	for _, seed := range []string{
+		strings.Repeat("OK\n", 4) + "D 1234\nOK\n", "OK\nERR 83886179 x\n", "OK\nD %\n", strings.Repeat("#\n", 200), strings.Repeat("x", 2000), "OK\nERR\n", strings.Repeat("OK\n", 4) + "D %4\nD %41\nOK",
 	} {
 		f.Add(seed)
 	}
