@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -26,7 +27,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, limit)
-	err := show(ctx)
+	tell := show
+	if filepath.Base(os.Args[0]) == clinical && len(os.Args) == 2 {
+		tell = func(ctx context.Context) error { return ask(ctx, os.Args[1]) }
+	}
+	err := tell(ctx)
 	cancel()
 	if err != nil {
 		ui.PrintError(os.Stderr, "identity-demo", err)
@@ -79,22 +84,41 @@ func switchRole(ctx context.Context, s *stage.Stage) error {
 	return nil
 }
 
+// clinical is what this program is called when it plays the one that works with patients' records.
+const clinical = "records-viewer"
+
 func handOut(ctx context.Context, s *stage.Stage) error {
 	say("A program asks for the ticket at the agent's socket.")
-	return stage.AsUser(func() error {
-		c, err := ticket.Dial(ctx, s.Socket())
-		if err != nil {
-			return err
-		}
-		defer func() { _ = c.Close() }()
-		a, err := c.Call(ctx, ticket.Request{Method: ticket.GetTicket})
-		if err != nil {
-			return err
-		}
-		defer a.Ticket.Wipe()
-		fmt.Printf("→ {\"method\":\"GetTicket\"}\n← a ticket of %d characters; printed it is %s\n", a.Ticket.Len(), a.Ticket)
-		return nil
-	})
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(self)
+	if err == nil {
+		err = os.WriteFile(s.Program(clinical), text, 0o755)
+	}
+	if err != nil {
+		return fmt.Errorf("putting %s beside the agent: %w", clinical, err)
+	}
+	out, err := s.Command(ctx, clinical, s.Socket()).CombinedOutput()
+	fmt.Print(string(out))
+	return err
+}
+
+// ask is all that a program has to do.
+func ask(ctx context.Context, socket string) error {
+	c, err := ticket.Dial(ctx, socket)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	a, err := c.Call(ctx, ticket.Request{Method: ticket.GetTicket})
+	if err != nil {
+		return err
+	}
+	defer a.Ticket.Wipe()
+	fmt.Printf("→ {\"method\":\"GetTicket\"}\n← a ticket of %d characters; printed it is %s\n", a.Ticket.Len(), a.Ticket)
+	return nil
 }
 
 func pull(ctx context.Context, s *stage.Stage) error {

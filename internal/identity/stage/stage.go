@@ -182,9 +182,12 @@ func (s *Stage) StartAgent(ctx context.Context) error {
 	return fmt.Errorf("the agent doesn't answer; it says\n%s", s.Log())
 }
 
-// Command is one of the agent's programs, as the agent's user runs it.
+// Program is where a program of the stage lies, or is to be put.
+func (s *Stage) Program(name string) string { return s.path("bin/" + name) }
+
+// Command is a program of the stage, as the agent's user runs it.
 func (s *Stage) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, s.path("bin/"+program), args...)
+	c := exec.CommandContext(ctx, s.Program(program), args...)
 	c.Dir = "/"
 	c.Env = append(s.Cards.Environ(), "PATH="+s.path("bin")+":/usr/sbin:/usr/bin:/sbin:/bin", "HOME="+s.path("home"), "XDG_RUNTIME_DIR="+s.path("run"),
 		"XDG_CACHE_HOME="+s.path("home/.cache"), "LC_ALL=C.UTF-8", "TZ=UTC")
