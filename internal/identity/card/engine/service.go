@@ -194,6 +194,19 @@ func resetCard(reader string) {
 	C.pcsc_reset(name, cut)
 }
 
+// serviceAnswers says whether pcscd is there at this moment, which may be before the watch has noticed.
+func serviceAnswers() bool {
+	if !pcscLibrary() {
+		return true // nobody knows
+	}
+	var handle C.long
+	if C.pcsc_establish(&handle) != 0 {
+		return false
+	}
+	C.pcsc_release(handle)
+	return true
+}
+
 // watchReaders watches until pcscd is gone.
 func (e *engine) watchReaders(ctx context.Context, handle C.long) {
 	names := (*C.char)(C.calloc(1, pcscNames))
