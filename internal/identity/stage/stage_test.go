@@ -67,7 +67,7 @@ func ask(t *testing.T, s *stage.Stage, m ticket.Method) (ticket.Answer, error) {
 // TestDay is a scripted day of use with real pcscd and OpenSC and a Spine over TLS; at its end nothing holds passcode
 // or ticket.
 func TestDay(t *testing.T) {
-	s, err := stage.Start(t.Context(), "")
+	s, err := stage.Start(t.Context(), stage.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
