@@ -116,7 +116,7 @@ func TestDay(t *testing.T) {
 	if _, err := ask(t, s, ticket.GetTicketNoAuth); ticket.CodeOf(err) != ticket.TicketNotAvailable {
 		t.Error(err)
 	}
-	if out, err := signIn(t.Context(), s, "000000"); err == nil || !strings.Contains(out, "wrong passcode") {
+	if out, err := signIn(t.Context(), s, "000000"); err == nil || !strings.Contains(out, "wrong passcode: 2 tries are left") {
 		t.Error(out, err)
 	}
 	if out, err := signIn(t.Context(), s, stage.Passcode); err != nil {
