@@ -10,7 +10,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NHOS := bin/nhos
 
 # What tests use besides what nhos itself does; "nhos doctor" knows the latter.
-TEST_PACKAGES := busybox-static chromium diffoscope-minimal e2fsprogs libfaketime gcc libc6-dev grub-common grub-rescue-pc gpg gpg-agent gpgv mandoc mtools \
+TEST_PACKAGES := busybox-static chromium dbus-daemon diffoscope-minimal e2fsprogs libfaketime gcc libc6-dev grub-common grub-rescue-pc gpg gpg-agent gpgv mandoc mtools \
   openssh-client openssl procps opensc opensc-pkcs11 pcscd softhsm2 systemd vsmartcard-vpcd
 
 .PHONY: image test unit boot acceptance bench identity-demo fuzz lint generate man install setup setup-test clean

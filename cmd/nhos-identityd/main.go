@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -40,6 +41,7 @@ func run() int {
 type flags struct {
 	policy                []string
 	socket, audit, engine string
+	driverTime            time.Duration
 }
 
 func newRoot() *cobra.Command {
@@ -63,6 +65,7 @@ nhos-identity is how a person speaks with it. It never runs as root.`,
 	c.Flags().StringVar(&f.socket, "socket", "", "`path` to listen at (default: in XDG_RUNTIME_DIR)")
 	c.Flags().StringVar(&f.audit, "audit", "", "`file` to add the audit to, instead of the journal")
 	c.Flags().StringVar(&f.engine, "engine", "", "`path` of nhos-identity-card (default: beside this program)")
+	c.Flags().DurationVar(&f.driverTime, "driver-time", 0, "how long a driver may take before it counts as hung (default: 30s to sign, 15s for the rest)")
 	return c
 }
 
@@ -94,7 +97,7 @@ func serve(ctx context.Context, f *flags) error {
 		return err
 	}
 	err = agent.Run(ctx, agent.Options{
-		Policy: p, Version: version(), Listener: listener, Audit: audit, Log: log, Engine: f.engine,
+		Policy: p, Version: version(), Listener: listener, Audit: audit, Log: log, Engine: f.engine, DriverTime: f.driverTime,
 		Ready: func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyReady) },
 	})
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)

@@ -29,7 +29,9 @@ type Options struct {
 	Audit    ticket.Audit
 	Log      *slog.Logger
 	Engine   string // nhos-identity-card, where it isn't beside the running program
-	Bus      string // address of the system bus, where it isn't the usual one
+	// DriverTime is how long a driver may take for anything before it counts as hung; 0 is as long as drivers need.
+	DriverTime time.Duration
+	Bus        string // address of the system bus, where it isn't the usual one
 	// Ready is called when programs are answered.
 	Ready func()
 }
@@ -48,7 +50,9 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("setting up the Spine %q: %w", environment.Name, err)
 	}
 	defer server.Close()
-	drivers, err := card.Start(card.Options{Engine: o.Engine, Modules: o.Policy.Card.Modules, TrustPad: o.Policy.Card.Pad})
+	drivers, err := card.Start(card.Options{
+		Engine: o.Engine, Modules: o.Policy.Card.Modules, TrustPad: o.Policy.Card.Pad, SignTimeout: o.DriverTime, HangTimeout: o.DriverTime,
+	})
 	if err != nil {
 		return ui.Hint(err, "nhos-identity-card belongs to the same package as this program")
 	}

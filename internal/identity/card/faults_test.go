@@ -43,7 +43,7 @@ func TestPasscodeTries(t *testing.T) {
 	if stats := virtual.Stats(); stats.Verifies != 0 {
 		t.Fatalf("passcodes that are too short or too long cost %d tries", stats.Verifies)
 	}
-	want := []card.PasscodeError{{Left: card.Unknown}, {Left: 1}, {Left: 0, Locked: true}}
+	want := []card.PasscodeError{{Left: 2}, {Left: 1}, {Left: 0, Locked: true}}
 	for i, want := range want {
 		_, err := w.sign(c, "9999")
 		if wrong := passcodeError(t, err); wrong != want {

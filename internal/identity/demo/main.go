@@ -43,7 +43,7 @@ func main() {
 func show(ctx context.Context) (err error) {
 	began := time.Now()
 	say("A reader, a card, a Spine and the agent are set up; none of them is real.")
-	s, err := stage.Start(ctx, "")
+	s, err := stage.Start(ctx, stage.Options{})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,14 +50,22 @@ func Examine(ctx context.Context, p Patient) []Finding {
 	return append(list, network(ctx, p)...)
 }
 
-// AtFault is the first part that isn't well; what follows it often suffers from it alone.
+// AtFault is the first part that isn't well; what follows it often suffers from it alone. A clock that is wrong goes
+// before a card that seems to have expired by it.
 func AtFault(list []Finding) (Finding, bool) {
-	for _, f := range list {
-		if !f.OK {
-			return f, true
+	unwell := func(which func(Finding) bool) int {
+		return slices.IndexFunc(list, func(f Finding) bool { return !f.OK && which(f) })
+	}
+	first := unwell(func(Finding) bool { return true })
+	if first < 0 {
+		return Finding{}, false
+	}
+	if what := list[first].What; what == "card" || what == "certificate" {
+		if clock := unwell(func(f Finding) bool { return strings.HasPrefix(f.What, "clock") }); clock >= 0 {
+			first = clock
 		}
 	}
-	return Finding{}, false
+	return list[first], true
 }
 
 // service is pcscd.
@@ -98,7 +107,10 @@ func cards(p Patient) []Finding {
 	if p.Status == nil {
 		return []Finding{{What: "agent", Found: "it doesn't answer", Advice: "systemctl --user enable --now nhos-identityd.socket"}}
 	}
-	list := []Finding{{What: "agent", OK: p.Status.State != session.Fault, Found: string(p.Status.State), Advice: p.Status.Problem}}
+	if p.Status.State == session.Fault {
+		return []Finding{{What: "driver", Found: p.Status.Problem, Advice: "take the card out and put it in again; journalctl --user -u nhos-identityd has more"}}
+	}
+	list := []Finding{{What: "agent", OK: true, Found: string(p.Status.State), Advice: p.Status.Problem}}
 	if len(p.Status.Readers) == 0 {
 		return append(list, Finding{What: "reader", Found: "none", Advice: "plug a reader in; lsusb shows whether the computer sees it"})
 	}

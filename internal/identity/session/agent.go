@@ -103,9 +103,9 @@ func (a *Agent) Run(ctx context.Context) {
 	}
 }
 
-// loop tells the machine what comes, until asked to end, or until over while logouts are under way.
+// loop tells the machine what comes, until asked to end, or until over while the server is still to be told of an end.
 func (a *Agent) loop(end <-chan struct{}, over <-chan time.Time) {
-	for over == nil || len(a.machine.logouts) > 0 {
+	for over == nil || a.machine.owing() {
 		wait := wakeAtLeast
 		if t := a.machine.deadline(); !t.IsZero() {
 			wait = min(wait, max(0, t.Sub(a.clock.Now())))

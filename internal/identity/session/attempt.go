@@ -167,7 +167,12 @@ func (m *machine) drop() {
 	at := m.attempt
 	m.attempt = nil
 	at.passcode.Wipe()
-	if at.op != 0 {
+	switch {
+	case at.op == 0:
+	case at.step == validating:
+		// The server may have made the session already: its ticket is waited for, so that it can be told of the end.
+		m.unwanted[at.op] = true
+	default:
 		m.do(cancel{at.op})
 	}
 	m.closePrompt()

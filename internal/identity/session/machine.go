@@ -43,6 +43,7 @@ type machine struct {
 	live       *live
 	asks       []*ask
 	logouts    map[uint64]*logout // by the number of the operation that is under way or was last
+	unwanted   map[uint64]bool    // validations under way whose session nobody wants any more
 	signingOut uint64             // the logout that the state waits for
 }
 
@@ -98,6 +99,7 @@ func newMachine(settings Settings, now time.Time) *machine {
 	return &machine{
 		settings: settings, told: NoReader, since: now, now: now,
 		people: map[card.ID]person{}, tries: map[card.ID]int{}, noticed: map[string]int{}, logouts: map[uint64]*logout{},
+		unwanted: map[uint64]bool{},
 	}
 }
 
@@ -217,6 +219,9 @@ func (m *machine) cards() (list []card.Card) {
 	}
 	return list
 }
+
+// owing says whether the server is still to be told of the end of a session.
+func (m *machine) owing() bool { return len(m.logouts)+len(m.unwanted) > 0 }
 
 // card finds one that is in a reader.
 func (m *machine) card(id card.ID) (card.Card, bool) {

@@ -94,6 +94,7 @@ func (m *machine) wrongPasscode(err *card.PasscodeError) {
 }
 
 func (in validated) tell(m *machine) {
+	delete(m.unwanted, in.op)
 	at := m.attempt
 	if at == nil || at.op != in.op {
 		// The server made a session that nobody wants any more, for instance because the card was pulled meanwhile.

@@ -49,6 +49,9 @@ func (s *Server) endpoint(at string, handle func(visit) answer) http.Handler {
 			http.Error(w, "the request can't be read, or is too large", http.StatusBadRequest)
 			return
 		}
+		if s.options.Before != nil {
+			s.options.Before(at)
+		}
 		v := visit{r, body, s.faults.take(at), s.options.Now()}
 		if !v.wait() || v.instead(w) {
 			return

@@ -25,10 +25,13 @@ import (
 
 // Options say what a server knows. The zero value of each field but CardCAs is a good default.
 type Options struct {
-	CardCAs     []*x509.Certificate // the CAs whose cards are taken
-	People      *Directory          // default: Invented
-	Digests     []crypto.Hash       // of signatures; default: SHA-1 and SHA-256
-	Now         func() time.Time
+	CardCAs []*x509.Certificate // the CAs whose cards are taken
+	People  *Directory          // default: Invented
+	Digests []crypto.Hash       // of signatures; default: SHA-1 and SHA-256
+	Now     func() time.Time
+	// Before is called with the place of each request (as in Fault.At) before it is answered: a test may wait in it, and
+	// do what it does at that moment. It may be nil.
+	Before      func(at string)
 	Log         *slog.Logger  // who signed in and out and what was refused, without tickets; default: none
 	Challenge   time.Duration // how long a challenge is good; default 2 minutes
 	SessionTime time.Duration // until an idle session ends, in whole minutes; default 10 hours

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,6 +36,13 @@ const (
 	startTime = time.Minute
 )
 
+// Options say how the agent is set up. The zero value is the agent as it comes.
+type Options struct {
+	Policy     string          // lines of TOML beside those that the stage needs
+	DriverTime time.Duration   // how long a driver may take before it counts as hung; 0 is the agent's own
+	Before     func(at string) // spinesim's, see spinesim.Options
+}
+
 // Stage is what is set up.
 type Stage struct {
 	Folder string
@@ -42,15 +50,16 @@ type Stage struct {
 	Card   *virtualcard.Card
 	Spine  *spinesim.Server
 
+	options Options
 	running *spinesim.Running
 	agent   *exec.Cmd
 	stopped chan struct{} // closed when the agent has ended
 	log     *output
 }
 
-// Start sets it up. The agent's policy has these lines of TOML besides what it needs.
-func Start(ctx context.Context, policy string) (s *Stage, err error) {
-	s = &Stage{log: &output{}}
+// Start sets it up.
+func Start(ctx context.Context, o Options) (s *Stage, err error) {
+	s = &Stage{options: o, log: &output{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -72,13 +81,13 @@ func Start(ctx context.Context, policy string) (s *Stage, err error) {
 	if s.Card, err = authority.Issue(virtualcard.CardSpec{UID: Person, Passcode: Passcode}); err != nil {
 		return s, err
 	}
-	if s.Spine, err = spinesim.New(spinesim.Options{CardCAs: []*x509.Certificate{authority.Certificate}}); err != nil {
+	if s.Spine, err = spinesim.New(spinesim.Options{CardCAs: []*x509.Certificate{authority.Certificate}, Before: o.Before}); err != nil {
 		return s, err
 	}
 	if s.running, err = s.Spine.Start(spinesim.Listen{}); err != nil {
 		return s, err
 	}
-	if err = s.write(policy); err != nil {
+	if err = s.write(o.Policy); err != nil {
 		return s, err
 	}
 	return s, s.StartAgent(ctx)
@@ -100,14 +109,14 @@ func (s *Stage) build() error {
 }
 
 // write makes the agent's files. The pinentry holds the passcode as numbers of its letters: a search for it must find it
-// nowhere.
+// nowhere. It answers only when somebody has written to the FIFO at Gate, where there is one.
 func (s *Stage) write(policy string) error {
 	files := map[string]string{
 		"ca.pem":            string(s.running.CAPEM),
 		"environments.yaml": "environments:\n  stage:\n    title: A Spine to try with\n    login: " + s.running.URL + "\n    ca_file: ca.pem\n",
 		"policy.toml": fmt.Sprintf("environment = \"stage\"\nenvironments_file = %q\n[card]\nmodules = [%q]\n[prompt]\npinentry = %q\n%s",
 			s.path("environments.yaml"), opensc(), s.path("pinentry"), policy),
-		"pinentry": "#!/bin/sh\necho OK\nwhile read -r line; do\n  case \"$line\" in\n  GETPIN) printf 'D " + octal(Passcode) + "\\n'; echo OK ;;\n  BYE) echo OK; exit ;;\n  *) echo OK ;;\n  esac\ndone\n",
+		"pinentry": "#!/bin/sh\necho OK\nwhile read -r line; do\n  case \"$line\" in\n  GETPIN) [ -p " + s.Gate() + " ] && read -r _ <" + s.Gate() + "\n    printf 'D " + octal(Passcode) + "\\n'; echo OK ;;\n  BYE) echo OK; exit ;;\n  *) echo OK ;;\n  esac\ndone\n",
 	}
 	for name, text := range files {
 		if err := os.WriteFile(s.path(name), []byte(text), 0o755); err != nil {
@@ -144,6 +153,9 @@ func (s *Stage) path(name string) string { return filepath.Join(s.Folder, name) 
 // Socket is where the agent answers.
 func (s *Stage) Socket() string { return s.path("run/nhos-identity/agent.socket") }
 
+// Gate is where a FIFO holds the answer of pinentry back until somebody writes a line to it.
+func (s *Stage) Gate() string { return s.path("gate") }
+
 // Audit is what the agent has audited so far, a line of JSON each.
 func (s *Stage) Audit() string {
 	text, _ := os.ReadFile(s.path("run/audit"))
@@ -156,9 +168,26 @@ func (s *Stage) Log() string { return s.log.String() }
 // PID is the agent's.
 func (s *Stage) PID() int { return s.agent.Process.Pid }
 
+// Engine is the process of the agent's that holds the drivers.
+func (s *Stage) Engine() (pid int, err error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	for _, stat := range stats {
+		text, _ := os.ReadFile(stat) // it may be gone by now
+		name, rest, _ := strings.Cut(string(text), ") ")
+		if fields := strings.Fields(rest); strings.HasSuffix(name, "(nhos-identity-c") && len(fields) > 1 && fields[1] == strconv.Itoa(s.PID()) {
+			return strconv.Atoi(filepath.Base(filepath.Dir(stat)))
+		}
+	}
+	return 0, errors.New("the agent has no process for its drivers")
+}
+
 // StartAgent starts the agent, and waits until it answers.
 func (s *Stage) StartAgent(ctx context.Context) error {
-	s.agent = s.Command(context.WithoutCancel(ctx), "nhos-identityd", "--policy", s.path("policy.toml"), "--audit", s.path("run/audit"))
+	s.agent = s.Command(context.WithoutCancel(ctx), "nhos-identityd", "--policy", s.path("policy.toml"), "--audit", s.path("run/audit"),
+		"--driver-time", s.options.DriverTime.String())
 	s.agent.Stdout, s.agent.Stderr = s.log, s.log
 	// Whatever happens to this process, the agent doesn't outlive it. The kernel goes by the thread that started it,
 	// which therefore stays.

@@ -67,7 +67,7 @@ func ask(t *testing.T, s *stage.Stage, m ticket.Method) (ticket.Answer, error) {
 // TestDay is a scripted day of use with real pcscd and OpenSC and a Spine over TLS; at its end nothing holds passcode
 // or ticket.
 func TestDay(t *testing.T) {
-	s, err := stage.Start(t.Context(), "")
+	s, err := stage.Start(t.Context(), stage.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestDay(t *testing.T) {
 	if _, err := ask(t, s, ticket.GetTicketNoAuth); ticket.CodeOf(err) != ticket.TicketNotAvailable {
 		t.Error(err)
 	}
-	if out, err := signIn(t.Context(), s, "000000"); err == nil || !strings.Contains(out, "wrong passcode") {
+	if out, err := signIn(t.Context(), s, "000000"); err == nil || !strings.Contains(out, "wrong passcode: 2 tries are left") {
 		t.Error(out, err)
 	}
 	if out, err := signIn(t.Context(), s, stage.Passcode); err != nil {

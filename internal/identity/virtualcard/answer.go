@@ -13,6 +13,7 @@ func (c *Card) Answer(ctx context.Context, apdu []byte) ([]byte, error) {
 
 // answer is Answer, strictly after T=0 where the reader speaks that.
 func (c *Card) answer(ctx context.Context, apdu []byte, strictT0 bool) ([]byte, error) {
+	c.hold(ctx, apdu)
 	c.mu.Lock()
 	c.stats.Commands++
 	before := c.stats
@@ -44,6 +45,21 @@ func (c *Card) answer(ctx context.Context, apdu []byte, strictT0 bool) ([]byte, 
 		return nil, errPulled
 	}
 	return answer, nil
+}
+
+// hold waits where a fault says so. Of a chain of commands the last one counts.
+func (c *Card) hold(ctx context.Context, apdu []byte) {
+	c.mu.Lock()
+	wait := c.faults.Hold
+	c.mu.Unlock()
+	cmd, ok := parseCommand(apdu)
+	switch {
+	case wait == nil || !ok || cmd.class == classChained:
+	case cmd.ins == insVerify && len(cmd.data) > 0:
+		wait(ctx, BeforeVerify)
+	case cmd.ins == insAuthenticate:
+		wait(ctx, BeforeSignature)
+	}
 }
 
 // process runs one command and cuts what it gives into what fits one answer.

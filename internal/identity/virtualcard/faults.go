@@ -1,6 +1,7 @@
 package virtualcard
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -17,6 +18,7 @@ const (
 	BeforeSignature        // the command for a signature has arrived whole; it isn't answered
 	AfterSignature         // the signature is made; its first answer isn't sent
 	AfterVerify            // the passcode was checked (and counted); it isn't answered
+	BeforeVerify           // the passcode has arrived; it isn't checked (for Hold alone)
 )
 
 // Faults is what goes wrong with a card. The zero value is a good card.
@@ -29,6 +31,10 @@ type Faults struct {
 
 	SignStatus   uint16 // answered instead of a signature, for example 0x6F00
 	BadSignature bool   // the signature has a flipped bit
+
+	// Hold is called before the card checks a passcode (BeforeVerify) or signs (BeforeSignature): the reader waits until
+	// it returns. ctx ends when the card leaves the reader.
+	Hold func(ctx context.Context, m Moment)
 
 	StrictT0    bool // every answer waits for GET RESPONSE, as with a real T=0 card
 	Chunk       int  // bytes in one answer; 0 is 256

@@ -203,7 +203,8 @@ func (e *engine) sign(request card.SignOrder, passcode *secret.Text) ([]byte, er
 	for _, m := range e.modules {
 		if slot := m.slotOf(request.Card); slot != nil {
 			signature, err := m.sign(slot, request, passcode, e.open.TrustPad)
-			if err != nil && e.service.down() && errors.Is(err, card.ErrModule) {
+			// Without pcscd a driver sees no card, and says either.
+			if (errors.Is(err, card.ErrModule) || errors.Is(err, card.ErrRemoved)) && (e.service.down() || !serviceAnswers()) {
 				err = card.ErrNoService
 			}
 			return signature, err

@@ -13,6 +13,9 @@ struct reader_state {
 	unsigned long current, event, atr_length;
 	unsigned char atr[33];
 };
+struct io_request {
+	unsigned long protocol, length;
+};
 
 static struct {
 	long (*establish)(unsigned long, const void *, const void *, long *);
@@ -21,6 +24,9 @@ static struct {
 	long (*change)(long, unsigned long, struct reader_state *, unsigned long);
 	long (*connect)(long, const char *, unsigned long, unsigned long, long *, unsigned long *);
 	long (*disconnect)(long, unsigned long);
+	long (*begin)(long);
+	long (*end)(long, unsigned long);
+	long (*transmit)(long, const struct io_request *, const unsigned char *, unsigned long, struct io_request *, unsigned char *, unsigned long *);
 } pcsc;
 
 static int pcsc_load(void) {
@@ -33,7 +39,11 @@ static int pcsc_load(void) {
 	pcsc.change = dlsym(library, "SCardGetStatusChange");
 	pcsc.connect = dlsym(library, "SCardConnect");
 	pcsc.disconnect = dlsym(library, "SCardDisconnect");
-	return pcsc.establish && pcsc.release && pcsc.readers && pcsc.change && pcsc.connect && pcsc.disconnect;
+	pcsc.begin = dlsym(library, "SCardBeginTransaction");
+	pcsc.end = dlsym(library, "SCardEndTransaction");
+	pcsc.transmit = dlsym(library, "SCardTransmit");
+	return pcsc.establish && pcsc.release && pcsc.readers && pcsc.change && pcsc.connect && pcsc.disconnect &&
+		pcsc.begin && pcsc.end && pcsc.transmit;
 }
 
 static long pcsc_establish(long *context) {
@@ -44,23 +54,67 @@ static long pcsc_release(long context) {
 	return pcsc.release(context);
 }
 
-// pcsc_reset resets the card in the only reader whose name begins with prefix, when that was cut, or is it.
-static void pcsc_reset(const char *prefix, int cut) {
-	long context, card;
-	unsigned long protocol, length;
+// pcsc_open connects to the card in the only reader whose name begins with prefix, when that was cut, or is it. It says
+// whether it did; then context and card are to be given back by pcsc_close.
+static int pcsc_open(const char *prefix, int cut, long *context, long *card, unsigned long *protocol) {
 	char names[4096];
+	unsigned long length = sizeof names;
 	const char *found = NULL;
-	if (pcsc_establish(&context) != 0)
-		return;
+	if (pcsc_establish(context) != 0)
+		return 0;
 	memset(names, 0, sizeof names);
-	length = sizeof names;
-	if (pcsc.readers(context, NULL, names, &length) == 0)
+	if (pcsc.readers(*context, NULL, names, &length) == 0)
 		for (char *name = names; *name; name += strlen(name) + 1)
 			if (cut ? strncmp(name, prefix, strlen(prefix)) == 0 : strcmp(name, prefix) == 0)
 				found = found == NULL ? name : ""; // "" is no reader
-	if (found != NULL && *found && pcsc.connect(context, found, 2, 3, &card, &protocol) == 0) // shared, T=0 or T=1
-		pcsc.disconnect(card, 1); // and reset
+	if (found != NULL && *found && pcsc.connect(*context, found, 2, 3, card, protocol) == 0) // shared, T=0 or T=1
+		return 1;
+	pcsc_release(*context);
+	return 0;
+}
+
+// pcsc_close gives a card back; it is reset where asked for.
+static void pcsc_close(long context, long card, int reset) {
+	pcsc.disconnect(card, reset);
 	pcsc_release(context);
+}
+
+static void pcsc_reset(const char *prefix, int cut) {
+	long context, card;
+	unsigned long protocol;
+	if (pcsc_open(prefix, cut, &context, &card, &protocol))
+		pcsc_close(context, card, 1);
+}
+
+// pcsc_status is the status word of one command, or -1.
+static int pcsc_status(long card, unsigned long protocol, const unsigned char *command, unsigned long size) {
+	struct io_request request = {protocol, sizeof request};
+	unsigned char answer[258];
+	unsigned long length = sizeof answer;
+	if (pcsc.transmit(card, &request, command, size, NULL, answer, &length) != 0 || length < 2)
+		return -1;
+	return answer[length - 2] << 8 | answer[length - 1];
+}
+
+// pcsc_piv_tries is the status word of a VERIFY without a passcode, which a PIV card answers by how many tries are left and
+// doesn't count (NIST SP 800-73-4 part 2, 3.2.1), or -1.
+static int pcsc_piv_tries(const char *prefix, int cut) {
+	static const unsigned char select[] = {0x00, 0xA4, 0x04, 0x00, 0x05, 0xA0, 0x00, 0x00, 0x03, 0x08, 0x00};
+	static const unsigned char verify[] = {0x00, 0x20, 0x00, 0x80, 0x00};
+	long context, card;
+	unsigned long protocol;
+	int status = -1;
+	if (!pcsc_open(prefix, cut, &context, &card, &protocol))
+		return -1;
+	if (pcsc.begin(card) == 0) {
+		int t0 = protocol == 1; // T=0 has no command of four bytes, and its SELECT says how much to ask for
+		int selected = pcsc_status(card, protocol, select, sizeof select - t0);
+		if (selected == 0x9000 || (selected >= 0x6100 && selected <= 0x61FF))
+			status = pcsc_status(card, protocol, verify, sizeof verify - !t0);
+		pcsc.end(card, 0); // and leave the card as it is
+	}
+	pcsc_close(context, card, 0);
+	return status;
 }
 
 // pcsc_wait waits until a reader or a card comes or goes. names (of size bytes, each ended by a zero, the last one by
@@ -102,6 +156,8 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+
+	"nhos.org/nhos/internal/identity/card"
 )
 
 const (
@@ -182,16 +238,55 @@ const maxSlotName = 64
 // resetCard resets the card in a reader, so that it forgets that the passcode was given. Drivers leave that out:
 // OpenSC's C_Logout tells a PIV card nothing, and any program could use the card as long as it stays in the reader.
 func resetCard(reader string) {
-	if !pcscLibrary() || reader == "" {
+	name, cut, free, ok := readerName(reader)
+	if !ok {
 		return
 	}
-	name := C.CString(reader)
-	defer C.free(unsafe.Pointer(name))
-	cut := C.int(0)
+	defer free()
+	C.pcsc_reset(name, cut)
+}
+
+// pivTries asks the PIV card in a reader how many wrong passcodes it still takes, which costs none; Unknown where it
+// doesn't say. OpenSC knows the number, and PKCS#11 has no place for it.
+func pivTries(reader string) int {
+	name, cut, free, ok := readerName(reader)
+	if !ok {
+		return card.Unknown
+	}
+	defer free()
+	switch status := int(C.pcsc_piv_tries(name, cut)); {
+	case status == 0x6983: // blocked
+		return 0
+	case status&^0xF == 0x63C0:
+		return status & 0xF
+	}
+	return card.Unknown
+}
+
+// readerName is a reader's name as PKCS#11 gives it, for C: cut says that it may go on. The caller frees it. ok is false
+// where there is nobody to ask.
+func readerName(reader string) (name *C.char, cut C.int, free func(), ok bool) {
+	if !pcscLibrary() || reader == "" {
+		return nil, 0, nil, false
+	}
 	if len(reader) >= maxSlotName-1 { // a blank at its end is gone, too
 		cut = 1
 	}
-	C.pcsc_reset(name, cut)
+	name = C.CString(reader)
+	return name, cut, func() { C.free(unsafe.Pointer(name)) }, true
+}
+
+// serviceAnswers says whether pcscd is there at this moment, which may be before the watch has noticed.
+func serviceAnswers() bool {
+	if !pcscLibrary() {
+		return true // nobody knows
+	}
+	var handle C.long
+	if C.pcsc_establish(&handle) != 0 {
+		return false
+	}
+	C.pcsc_release(handle)
+	return true
 }
 
 // watchReaders watches until pcscd is gone.

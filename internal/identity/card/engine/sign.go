@@ -126,6 +126,9 @@ func (m *module) login(s *slot, session pkcs11.SessionHandle, user uint, passcod
 			return &card.PasscodeError{Left: card.Unknown}
 		}
 		describe(s.card, token)
+		if s.card.TriesLeft == card.Unknown && isPIV(s.card) {
+			s.card.TriesLeft = pivTries(s.name)
+		}
 		return &card.PasscodeError{Left: s.card.TriesLeft, Locked: s.card.TriesLeft == 0}
 	}
 	return m.classify(s, "giving the passcode", pkcs11.Error(code))
