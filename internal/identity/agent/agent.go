@@ -29,7 +29,9 @@ type Options struct {
 	Audit    ticket.Audit
 	Log      *slog.Logger
 	Engine   string // nhos-identity-card, where it isn't beside the running program
-	Bus      string // address of the system bus, where it isn't the usual one
+	// Absence is how long a card has to be away until it counts as pulled; 0 is card.DefaultAbsence.
+	Absence time.Duration
+	Bus     string // address of the system bus, where it isn't the usual one
 	// Ready is called when programs are answered.
 	Ready func()
 }
@@ -48,7 +50,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("setting up the Spine %q: %w", environment.Name, err)
 	}
 	defer server.Close()
-	drivers, err := card.Start(card.Options{Engine: o.Engine, Modules: o.Policy.Card.Modules, TrustPad: o.Policy.Card.Pad})
+	drivers, err := card.Start(card.Options{Engine: o.Engine, Modules: o.Policy.Card.Modules, TrustPad: o.Policy.Card.Pad, Absence: o.Absence})
 	if err != nil {
 		return ui.Hint(err, "nhos-identity-card belongs to the same package as this program")
 	}
