@@ -46,6 +46,20 @@ func look(pid int) (s sample, err error) {
 	return s, err
 }
 
+// scheduled is how long the threads of a process have run so far, and how long they were ready to and had to wait for a
+// processor: the latter is other work's.
+func scheduled(pid int) (ran, waited time.Duration) {
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, task := range tasks {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", pid, task.Name()))
+		var r, w time.Duration
+		if _, err := fmt.Sscan(string(text), &r, &w); err == nil { // nanoseconds
+			ran, waited = ran+r, waited+w
+		}
+	}
+	return ran, waited
+}
+
 // child is a process's only child, whichever of its threads started it.
 func child(pid int) (int, error) {
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))

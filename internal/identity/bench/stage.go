@@ -55,6 +55,9 @@ func insertions(ctx context.Context, p *person, o Options) (Figures, error) {
 	return rows, nil
 }
 
+// rounds is in how many parts many callers ask: on a busy machine one may be left alone.
+const rounds = 5
+
 // tickets measures how long programs wait for the ticket while somebody is signed in.
 func tickets(ctx context.Context, p *person, o Options) (Figures, error) {
 	if o.Calls == 0 {
@@ -75,9 +78,21 @@ func tickets(ctx context.Context, p *person, o Options) (Figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := p.ask(ctx, o.Callers, o.Calls, false)
-	if err != nil {
-		return nil, err
+	ran, waited := scheduled(p.stage.PID())
+	var crowd, quietest []time.Duration
+	for range rounds {
+		round, err := p.ask(ctx, o.Callers, o.Calls/rounds, false)
+		if err != nil {
+			return nil, err
+		}
+		crowd = append(crowd, round...)
+		if quietest == nil || quantile(round, .99) < quantile(quietest, .99) {
+			quietest = round
+		}
+	}
+	ranAfter, waitedAfter := scheduled(p.stage.PID())
+	each := func(figure string, d time.Duration) Row {
+		return Row{Figure: figure, Value: float64(d.Nanoseconds()) / 1000 / float64(len(crowd)), Unit: "µs"}
 	}
 	ms := func(figure string, d time.Duration, most float64) Row {
 		return Row{Figure: figure, Value: milliseconds(d), Unit: "ms", Most: most, Below: true, Limited: most > 0}
@@ -88,6 +103,9 @@ func tickets(ctx context.Context, p *person, o Options) (Figures, error) {
 		ms("the same with a connection for each, median", quantile(fresh, .5), 1),
 		ms(fmt.Sprintf("ticket for %d programs that ask without a pause, median", o.Callers), quantile(crowd, .5), 0),
 		ms(fmt.Sprintf("ticket for %d programs that ask without a pause, p99", o.Callers), quantile(crowd, .99), 5),
+		ms(fmt.Sprintf("p99 of the quietest of %d rounds of these", rounds), quantile(quietest, .99), 0),
+		each("the agent's processor time for one of these", ranAfter-ran),
+		each("the agent's wait for a processor that was taken, for one of these", waitedAfter-waited),
 	}, p.out(ctx)
 }
 
