@@ -19,7 +19,7 @@ func insertions(ctx context.Context, p *person, o Options) (Figures, error) {
 	if err := p.becomes(ctx, session.NoCard); err != nil {
 		return nil, err
 	}
-	var all, noticed, told, read, shown []time.Duration
+	var all, rest, noticed, told, read, shown []time.Duration
 	commands := 0
 	for n := 1; n <= o.Insertions; n++ {
 		began, before := time.Now(), p.stage.Card.Stats().Commands
@@ -32,7 +32,11 @@ func insertions(ctx context.Context, p *person, o Options) (Figures, error) {
 		}
 		at := p.stage.Card.Stats()
 		commands = at.Commands - before
-		all = append(all, asked.Sub(began))
+		all, rest = append(all, asked.Sub(began)), append(rest, asked.Sub(at.Powered))
+		if all[n-1] > time.Second {
+			fmt.Fprintf(o.Progress, "insertion %d: pcscd looked after %s, the driver began %s later, read for %s, pinentry asked after %s\n",
+				n, at.Powered.Sub(began), at.First.Sub(at.Powered), at.Last.Sub(at.First), asked.Sub(at.Last))
+		}
 		noticed = append(noticed, at.Powered.Sub(began))
 		told = append(told, at.First.Sub(at.Powered))
 		read = append(read, at.Last.Sub(at.First))
@@ -47,6 +51,7 @@ func insertions(ctx context.Context, p *person, o Options) (Figures, error) {
 	rows := Figures{
 		{Figure: fmt.Sprintf("insert to prompt, median of %d", o.Insertions), Value: milliseconds(quantile(all, .5)), Unit: "ms", Most: 300, Limited: true},
 		ms("of it: pcscd looks at its reader (median)", quantile(noticed, .5)),
+		ms("of it: everything after that (median)", quantile(rest, .5)),
 		ms("of it: until the driver speaks to the card (median)", quantile(told, .5)),
 		ms(fmt.Sprintf("of it: the driver reads the card, %d commands (median)", commands), quantile(read, .5)),
 		ms("of it: until pinentry asks (median)", quantile(shown, .5)),
