@@ -117,7 +117,7 @@ const (
 	strayThreads     = 3
 	strayGoroutines  = 4
 	strayHeapKiB     = 128
-	strayResidentKiB = 2048
+	strayResidentKiB = 4096 // with the race detector, pages come and go by 2 MiB; the heap tells growth finer
 )
 
 // rows are what there is to say, each with this before it.
