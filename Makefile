@@ -36,12 +36,13 @@ acceptance: setup-test ## what takes longer than make test: the desktop and its 
 	  go test -tags acceptance -timeout 170m -p 1 -v -run '$(RUN)' ./internal/acceptance ./internal/survival; \
 	  status=$$?; [ ! -d $(RESULTS) ] || $(SUDO) $(NHOS) --out $(RESULTS) report && exit $$status
 
-# What the benchmark is asked: "-desktop" is the desktop against Debian's own, "-desktop -peer-made" that without building the latter.
+# What the benchmark is asked: "-desktop" is the desktop against Debian's own, "-desktop -peer-made" that without building the latter,
+# "-identity" the Identity Agent, which needs no live-build.
 BENCH ?=
-bench: setup ## against Debian's live-build, on a quiet machine; docs/performance.md has tables
-	@missing=$$(dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)
+bench: $(if $(findstring -identity,$(BENCH)),setup-test,setup) ## against Debian's live-build, on a quiet machine; docs/performance.md has tables
+	@missing=$$([ -n "$(findstring -identity,$(BENCH))" ] || dpkg-query -W live-build >/dev/null 2>&1 || echo live-build); $(call install)
 	go build -o bin/bench ./internal/bench
-	$(SUDO) bin/bench $(BENCH)
+	$(SUDO) env "PATH=$$PATH" bin/bench $(BENCH)
 
 identity-demo: setup-test ## the Identity Agent at work, without any hardware
 	$(SUDO) env "PATH=$$PATH" go run ./internal/identity/demo

@@ -4,7 +4,7 @@
 // Both have their packages on the disk before anything is timed. Run it on a quiet machine.
 //
 // With -desktop it boots two media instead, images/desktop and Debian's own live Cinnamon, and compares what a user has of
-// them: size, time to the desktop, memory.
+// them: size, time to the desktop, memory. With -identity it measures the Identity Agent.
 package main
 
 import (
@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"nhos.org/nhos/internal/identity/bench"
 )
 
 // asked is what the flags say.
@@ -25,16 +27,25 @@ type asked struct {
 	nhos, work                string
 	alone, small              bool
 	betweenDesktops, peerMade bool
+	ofIdentity                bool
+	identity                  bench.Options
 }
 
 func main() {
+	bench.Play() // a process of the Identity Agent's soak doesn't come back
 	var a asked
 	flag.StringVar(&a.nhos, "nhos", "bin/nhos", "`program` to measure")
-	flag.StringVar(&a.work, "work", "", "`folder` for all that is built; it is kept, and used again (default /var/tmp/nhos-bench, with -desktop)")
+	flag.StringVar(&a.work, "work", "", "`folder` for all that is built; it is kept, and used again (default /var/tmp/nhos-bench, with -desktop and -identity folders of their own)")
 	flag.BoolVar(&a.alone, "alone", false, "measure nhos without its peer, to see what a change of ours did")
 	flag.BoolVar(&a.small, "small", false, "install two packages instead of a desktop, to try the benchmark itself")
 	flag.BoolVar(&a.betweenDesktops, "desktop", false, "compare images/desktop with Debian's own live Cinnamon instead")
 	flag.BoolVar(&a.peerMade, "peer-made", false, "with -desktop: take the peer's medium that a run before has made")
+	flag.BoolVar(&a.ofIdentity, "identity", false, "measure the Identity Agent instead")
+	flag.IntVar(&a.identity.Insertions, "insertions", 30, "with -identity: `number` of insertions until a person is asked")
+	flag.IntVar(&a.identity.Calls, "calls", 10000, "with -identity: `number` of tickets")
+	flag.IntVar(&a.identity.Callers, "callers", 50, "with -identity: `number` of programs that ask at the same time")
+	flag.IntVar(&a.identity.RealCycles, "real-cycles", 100, "with -identity: `number` of sign-ins with pcscd and OpenSC")
+	flag.IntVar(&a.identity.Cycles, "cycles", 10000, "with -identity: `number` of sign-ins with a played card process")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -49,9 +60,15 @@ func run(ctx context.Context, a asked) error {
 	if a.betweenDesktops {
 		folder += "-desktop"
 	}
+	if a.ofIdentity {
+		folder += "-identity"
+	}
 	work, err := filepath.Abs(cmp.Or(a.work, folder))
 	if err != nil {
 		return err
+	}
+	if a.ofIdentity {
+		return measureIdentity(ctx, work, a.identity)
 	}
 	nhos, err := filepath.Abs(a.nhos)
 	if err != nil {

@@ -31,7 +31,9 @@ type Options struct {
 	Engine   string // nhos-identity-card, where it isn't beside the running program
 	// DriverTime is how long a driver may take for anything before it counts as hung; 0 is as long as drivers need.
 	DriverTime time.Duration
-	Bus        string // address of the system bus, where it isn't the usual one
+	// Absence is how long a card has to be away until it counts as pulled; 0 is card.DefaultAbsence.
+	Absence time.Duration
+	Bus     string // address of the system bus, where it isn't the usual one
 	// Ready is called when programs are answered.
 	Ready func()
 }
@@ -51,7 +53,8 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer server.Close()
 	drivers, err := card.Start(card.Options{
-		Engine: o.Engine, Modules: o.Policy.Card.Modules, TrustPad: o.Policy.Card.Pad, SignTimeout: o.DriverTime, HangTimeout: o.DriverTime,
+		Engine: o.Engine, Modules: o.Policy.Card.Modules, TrustPad: o.Policy.Card.Pad, Absence: o.Absence,
+		SignTimeout: o.DriverTime, HangTimeout: o.DriverTime,
 	})
 	if err != nil {
 		return ui.Hint(err, "nhos-identity-card belongs to the same package as this program")

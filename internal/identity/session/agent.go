@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nhos.org/nhos/internal/identity/card"
@@ -28,6 +29,8 @@ type Agent struct {
 
 	inputs chan any      // input, call, result, or a func(*Agent) that changes nothing of the machine
 	done   chan struct{} // closed when Run has ended
+	// signedIn is who is, for those who needn't wait for the goroutine of Run to say it.
+	signedIn atomic.Pointer[string]
 
 	// What follows belongs to the goroutine of Run.
 	machine     *machine
@@ -189,8 +192,22 @@ func (a *Agent) tell(in input) {
 			close(w)
 		}
 	}
-	for _, e := range a.machine.step(a.clock.Now(), in) {
+	effects := a.machine.step(a.clock.Now(), in)
+	a.note() // before anybody is answered
+	for _, e := range effects {
 		a.perform(e)
+	}
+}
+
+// note has Person say what the machine knows.
+func (a *Agent) note() {
+	uid := ""
+	if s := a.machine.live; s != nil {
+		uid = s.holder.UID
+	}
+	if known := a.signedIn.Load(); known == nil || *known != uid {
+		changed := uid // so that only a change is allocated
+		a.signedIn.Store(&changed)
 	}
 }
 
@@ -278,6 +295,15 @@ func (a *Agent) Status() (Status, error) {
 	case <-a.done:
 		return Status{}, ErrClosed
 	}
+}
+
+// Person is the uid of who is signed in, also while the session is locked; empty where nobody is. It is that of the
+// moment of the last answer, or later.
+func (a *Agent) Person() string {
+	if uid := a.signedIn.Load(); uid != nil {
+		return *uid
+	}
+	return ""
 }
 
 // Subscribe gives every event from now on until ctx ends; then the channel is closed. A subscriber that doesn't keep up

@@ -156,12 +156,18 @@ func TestAgentSharesOnePrompt(t *testing.T) {
 		d, leave := sitDown(t, session.Settings{NoPromptOnInsert: true})
 		d.think = time.Second
 		d.insert("1")
+		if uid := d.agent.Person(); uid != "" {
+			t.Errorf("%q is signed in before anybody is", uid)
+		}
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
 				ticket, err := d.agent.Ticket(t.Context())
 				if err != nil || string(ticket.Reveal()) != "AQIC5wM2LY4Sfcticket" {
 					t.Errorf("%v", err)
+				}
+				if uid := d.agent.Person(); uid != "555000000001" { // as the audit is told with the answer
+					t.Errorf("%q has the ticket", uid)
 				}
 			})
 		}
@@ -178,6 +184,9 @@ func TestAgentSharesOnePrompt(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		if err := d.agent.SignOut(t.Context()); err != nil || d.agent.Person() != "" {
+			t.Errorf("%q is signed in after signing out, %v", d.agent.Person(), err)
+		}
 		leave()
 		if d.logins.Load() != 1 || d.logouts.Load() != 1 {
 			t.Errorf("%d logins, %d logouts", d.logins.Load(), d.logouts.Load())

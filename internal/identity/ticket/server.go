@@ -25,6 +25,7 @@ type Sessions interface {
 	Lock(ctx context.Context) error
 	SignOut(ctx context.Context) error
 	Status() (session.Status, error)
+	Person() string
 	Subscribe(ctx context.Context) <-chan session.Event
 }
 
@@ -122,8 +123,7 @@ func (s *Server) refuse(c *net.UnixConn, err *Error) {
 
 // keep audits what was asked for and what came of it.
 func (s *Server) keep(p Program, m Method, code Code) {
-	status, _ := s.Sessions.Status()
-	r := Record{Time: time.Now().UTC(), Method: m, Result: code.String(), Person: status.UID, Program: p}
+	r := Record{Time: time.Now().UTC(), Method: m, Result: code.String(), Person: s.Sessions.Person(), Program: p}
 	if err := s.Audit.Keep(r); err != nil {
 		s.Log.Error("the audit can't be kept", "error", err)
 	}

@@ -71,6 +71,11 @@ func (s *sessions) SelectRole(_ context.Context, id string) error {
 	return s.err
 }
 
+func (s *sessions) Person() string {
+	status, _ := s.Status()
+	return status.UID
+}
+
 func (s *sessions) Status() (session.Status, error) {
 	return session.Status{State: session.SignedIn, UID: "555000000001", Roles: []spine.Role{{ID: "1", Organisation: `A "B" & Ć`}}}, nil
 }

@@ -16,6 +16,10 @@ func (c *Card) answer(ctx context.Context, apdu []byte, strictT0 bool) ([]byte, 
 	c.hold(ctx, apdu)
 	c.mu.Lock()
 	c.stats.Commands++
+	c.stats.Last = time.Now()
+	if c.stats.First.IsZero() {
+		c.stats.First = c.stats.Last
+	}
 	before := c.stats
 	answer, err := c.process(apdu, strictT0 || c.faults.StrictT0)
 	signed := c.stats.Signatures > before.Signatures

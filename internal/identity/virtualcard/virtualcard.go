@@ -12,6 +12,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"sync"
+	"time"
 )
 
 // The places of keys on a PIV card that a Card may have.
@@ -58,6 +59,9 @@ type Stats struct {
 	Commands   int
 	Verifies   int // VERIFY commands that carried a passcode: what counts as a try
 	Signatures int
+	// Powered is when a reader last powered the card up after it was inserted; First and Last are of its commands since
+	// then. They are zero until it happened.
+	Powered, First, Last time.Time
 }
 
 // UID is the 12 digits of the card's holder.
@@ -118,6 +122,23 @@ func (c *Card) SetFaults(faults Faults) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.faults = faults
+}
+
+// inserted forgets when what happened to the card.
+func (c *Card) inserted() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Powered, c.stats.First, c.stats.Last = time.Time{}, time.Time{}, time.Time{}
+}
+
+// powerUp is a Reset by which a reader begins.
+func (c *Card) powerUp() {
+	c.Reset()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stats.Powered.IsZero() {
+		c.stats.Powered = time.Now()
+	}
 }
 
 // Reset is what a reader does when it powers the card up or resets it: the passcode has to be given again.

@@ -94,6 +94,7 @@ func acknowledgeSoon(conn io.ReadWriter) {
 // serveVPCD plays card to a reader until the connection ends or the card is pulled.
 func serveVPCD(ctx context.Context, conn io.ReadWriter, card *Card) error {
 	card.Reset()
+	card.inserted()
 	header := make([]byte, 2)
 	message := make([]byte, 1<<16)
 	for {
@@ -116,7 +117,10 @@ func serveVPCD(ctx context.Context, conn io.ReadWriter, card *Card) error {
 			}
 		case message[0] == vpcdATR:
 			answer = atrT1
-		case message[0] == vpcdPowerOff || message[0] == vpcdPowerOn || message[0] == vpcdReset:
+		case message[0] == vpcdPowerOn:
+			card.powerUp()
+			continue
+		case message[0] == vpcdPowerOff || message[0] == vpcdReset:
 			card.Reset()
 			continue
 		default:
