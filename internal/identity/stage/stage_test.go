@@ -193,15 +193,11 @@ func found(text []byte, tickets []*secret.Text) bool {
 // for a dump of their memory.
 func searchProcess(t *testing.T, s *stage.Stage, tickets []*secret.Text) {
 	t.Helper()
-	pids := []int{s.PID()}
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.PID(), s.PID()))
-	for _, field := range strings.Fields(string(children)) {
-		var pid int
-		if _, err := fmt.Sscan(field, &pid); err == nil {
-			pids = append(pids, pid)
-		}
+	engine, err := s.Engine()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, pid := range pids {
+	for _, pid := range []int{s.PID(), engine} {
 		for _, file := range []string{"cmdline", "environ"} {
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 			if err != nil || len(text) == 0 {
