@@ -76,7 +76,7 @@ steps:
     within: 5m
   - screenshot: there
   - run: |
-      sleep %[3].0f
+      sleep %.0[3]f
       awk '/^MemTotal/ {t = $2} /^MemAvailable/ {a = $2} END {print int((t - a) / 1024)}' /proc/meminfo
       dpkg-query -W | wc -l
     within: 5m
@@ -89,13 +89,16 @@ const menuWaits = `  - wait for text: Live system
   - keys: enter
 `
 
+// stepsAfter is the scenario, after what the boot menu wants.
+func stepsAfter(menu string) []byte { return fmt.Appendf(nil, played, menu, still, rest.Seconds()) }
+
 // bootDesktop measures a medium.
 func bootDesktop(ctx context.Context, nhos, iso, dir, menu string) (f figures, err error) {
 	if f.ISO, err = size(iso); err != nil {
 		return f, err
 	}
 	path := filepath.Join(filepath.Dir(dir), "desktop.yaml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, played, menu, still, rest.Seconds()), 0o644); err != nil {
+	if err := os.WriteFile(path, stepsAfter(menu), 0o644); err != nil {
 		return f, err
 	}
 	steps, err := script.Read(path)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +15,7 @@ import (
 func TestFigures(t *testing.T) {
 	for _, menu := range []string{"", menuWaits} {
 		path := filepath.Join(t.TempDir(), "desktop.yaml")
-		if err := os.WriteFile(path, fmt.Appendf(nil, played, menu, still, rest.Seconds()), 0o644); err != nil {
+		if err := os.WriteFile(path, stepsAfter(menu), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		s, err := script.Read(path)
@@ -27,6 +26,9 @@ func TestFigures(t *testing.T) {
 		for i, step := range s.Steps {
 			seen := scenario.Step{What: step.String(), At: time.Duration(i) * time.Minute, Duration: 30 * time.Second, Passed: true}
 			if strings.HasPrefix(seen.What, "run ") {
+				if !strings.Contains(seen.What, "sleep 120\\n") {
+					t.Errorf("it doesn't rest for two minutes: %s", seen.What)
+				}
 				seen.Output = "812\n1115\n"
 			}
 			r.Steps = append(r.Steps, seen)
