@@ -40,7 +40,7 @@ func TestDesktop(t *testing.T) {
 	n := shipped(t)
 	n.build("desktop")
 	n.green("desktop", "secureboot", "usb", "--memory", "4096")
-	n.play("desktop", "tour", "quiet", "usb-storage", "large-screen") // their machines have the other firmwares
+	n.play("desktop", "tour", "quiet", "usb-storage", "large-screen", "wrong-block") // their machines have the other firmwares
 }
 
 // TestKiosk builds images/kiosk, the proof that an edition is a short file, and lets it be used and left alone.
