@@ -24,7 +24,7 @@ import (
 
 // stepVersion is part of every key. It is raised when the way a layer is made changes without its inputs changing.
 // The rules of the scan for secrets are part of that way.
-const stepVersion = 3 + secrets.Version
+const stepVersion = 4 + secrets.Version
 
 // A Plan is what a build of one image does.
 type Plan struct {
