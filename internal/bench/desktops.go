@@ -21,7 +21,7 @@ type figures struct {
 	ISO         int64   `json:"iso"` // bytes
 	Packages    int     `json:"packages"`
 	Desktop     float64 `json:"desktop"` // seconds from power-on
-	MiB         int     `json:"mib"`     // of memory in use, at rest
+	MB          int     `json:"mb"`      // of memory in use, at rest
 	Accelerator string  `json:"accelerator"`
 	QEMU        string  `json:"qemu"`
 	CPUs        int     `json:"cpus"`
@@ -39,11 +39,11 @@ func compareDesktops(ctx context.Context, nhos, work string, peerMade bool) erro
 			return err
 		}
 	}
-	our, err := bootDesktop(ctx, nhos, filepath.Join(ours, "out/desktop/nhos-desktop-amd64.iso"), filepath.Join(ours, "boot"), "")
+	our, err := bootDesktop(ctx, nhos, filepath.Join(ours, "out/desktop/nhos-desktop-amd64.iso"), filepath.Join(ours, "boot"), "", welcomes)
 	if err != nil {
 		return err
 	}
-	their, err := bootDesktop(ctx, nhos, filepath.Join(theirs, "live-image-amd64.hybrid.iso"), filepath.Join(theirs, "boot"), menuWaits)
+	their, err := bootDesktop(ctx, nhos, filepath.Join(theirs, "live-image-amd64.hybrid.iso"), filepath.Join(theirs, "boot"), menuWaits, "")
 	if err != nil {
 		return err
 	}
@@ -75,9 +75,9 @@ steps:
   - wait for still screen: %[2]s
     within: 5m
   - screenshot: there
-  - run: |
+%[4]s  - run: |
       sleep %.0[3]f
-      awk '/^MemTotal/ {t = $2} /^MemAvailable/ {a = $2} END {print int((t - a) / 1024)}' /proc/meminfo
+      awk '/^MemTotal/ {t = $2} /^MemAvailable/ {a = $2} END {print int((t - a) * 1024 / 1e6)}' /proc/meminfo
       dpkg-query -W | wc -l
     within: 5m
   - screenshot: at-rest
@@ -89,27 +89,34 @@ const menuWaits = `  - wait for text: Live system
   - keys: enter
 `
 
-// stepsAfter is the scenario, after what the boot menu wants.
-func stepsAfter(menu string) []byte { return fmt.Appendf(nil, played, menu, still, rest.Seconds()) }
+// welcomes is what ours needs before it is at rest: its first login opens a window, which people close.
+const welcomes = `  - keys: alt-f4
+  - wait for no process: help-window
+`
+
+// steps is the scenario, with what the boot menu wants and what is to be closed.
+func steps(menu, welcome string) []byte {
+	return fmt.Appendf(nil, played, menu, still, rest.Seconds(), welcome)
+}
 
 // bootDesktop measures a medium.
-func bootDesktop(ctx context.Context, nhos, iso, dir, menu string) (f figures, err error) {
+func bootDesktop(ctx context.Context, nhos, iso, dir, menu, welcome string) (f figures, err error) {
 	if f.ISO, err = size(iso); err != nil {
 		return f, err
 	}
 	path := filepath.Join(filepath.Dir(dir), "desktop.yaml")
-	if err := os.WriteFile(path, stepsAfter(menu), 0o644); err != nil {
+	if err := os.WriteFile(path, steps(menu, welcome), 0o644); err != nil {
 		return f, err
 	}
-	steps, err := script.Read(path)
+	scenes, err := script.Read(path)
 	if err != nil {
 		return f, err
 	}
 	progress := ui.NewProgress(os.Stderr, ui.Plain)
 	defer progress.Close()
 	r, err := scenario.Run(ctx, scenario.Options{
-		Medium: iso, Firmware: vm.Firmware(steps.Machine.Firmware), As: vm.Attachment(steps.Machine.Medium),
-		Memory: steps.Machine.Memory, Dir: dir, NHOS: nhos, Script: steps, Fresh: true, Progress: progress,
+		Medium: iso, Firmware: vm.Firmware(scenes.Machine.Firmware), As: vm.Attachment(scenes.Machine.Medium),
+		Memory: scenes.Machine.Memory, Dir: dir, NHOS: nhos, Script: scenes, Fresh: true, Progress: progress,
 	})
 	if err != nil {
 		return f, err
@@ -127,12 +134,12 @@ func (f *figures) read(r scenario.Result) error {
 		case strings.HasPrefix(step.What, "wait for still screen"):
 			f.Desktop = (step.At + step.Duration - still).Seconds()
 		case strings.HasPrefix(step.What, "run "):
-			if _, err := fmt.Sscan(step.Output, &f.MiB, &f.Packages); err != nil {
+			if _, err := fmt.Sscan(step.Output, &f.MB, &f.Packages); err != nil {
 				return fmt.Errorf("%s: reading %q: %w", r.Medium, step.Output, err)
 			}
 		}
 	}
-	if f.Desktop == 0 || f.MiB == 0 {
+	if f.Desktop == 0 || f.MB == 0 {
 		return errors.New(r.Medium + ": " + strings.Join(r.Reasons, "; "))
 	}
 	return nil
@@ -155,7 +162,7 @@ func tableOfDesktops(our, their figures) string {
 	row("ISO, MB", float64(our.ISO)/1e6, float64(their.ISO)/1e6, 1500)
 	row("packages", float64(our.Packages), float64(their.Packages), 0)
 	row("power-on to the desktop, s", our.Desktop, their.Desktop, 0)
-	row("memory in use two minutes later, MiB", float64(our.MiB), float64(their.MiB), 900)
+	row("memory in use two minutes later, MB", float64(our.MB), float64(their.MB), 900)
 	fmt.Fprintf(&b, "\nQEMU %s by %s, guests of %d CPU and 4096 MiB.\n", our.QEMU, our.Accelerator, our.CPUs)
 	return b.String()
 }

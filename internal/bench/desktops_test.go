@@ -15,7 +15,7 @@ import (
 func TestFigures(t *testing.T) {
 	for _, menu := range []string{"", menuWaits} {
 		path := filepath.Join(t.TempDir(), "desktop.yaml")
-		if err := os.WriteFile(path, stepsAfter(menu), 0o644); err != nil {
+		if err := os.WriteFile(path, steps(menu, welcomes), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		s, err := script.Read(path)
@@ -39,7 +39,7 @@ func TestFigures(t *testing.T) {
 		}
 		// Still since 10 s before the step that waited for it was done.
 		before := strings.Count(menu, "\n") + 2
-		if want := (figures{Desktop: float64(60*before + 30 - 10), MiB: 812, Packages: 1115}); f != want {
+		if want := (figures{Desktop: float64(60*before + 30 - 10), MB: 812, Packages: 1115}); f != want {
 			t.Errorf("figures are %+v, not %+v", f, want)
 		}
 		r.Steps[len(r.Steps)-1].Passed = false
