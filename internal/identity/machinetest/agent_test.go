@@ -70,47 +70,6 @@ func (d *desk) starts(t *testing.T) {
 	}
 }
 
-// processes are the host's pids of the service's main process and of its child with the drivers.
-func (d *desk) processes(t *testing.T) []int {
-	t.Helper()
-	var pids []int
-	for began := time.Now(); time.Since(began) < patience; time.Sleep(50 * time.Millisecond) {
-		pids = pids[:0]
-		for _, pid := range strings.Fields(d.run(t, 0, "pgrep", "--uid", strconv.Itoa(machinetest.UID), "nhos-identity")) {
-			inside, err := strconv.Atoi(pid)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if host, err := d.HostPID(inside); err == nil { // it may be gone by now
-				pids = append(pids, host)
-			}
-		}
-		if len(pids) == 2 {
-			return pids
-		}
-	}
-	t.Fatalf("the agent has %d processes", len(pids))
-	return nil
-}
-
-func (d *desk) confined(t *testing.T) {
-	for _, pid := range d.processes(t) {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []string{`NoNewPrivs:\t1`, `Seccomp:\t2`, `CapEff:\t0+`, fmt.Sprintf(`Uid:\t%[1]d\t%[1]d\t%[1]d\t%[1]d`, machinetest.UID)} {
-			if !regexp.MustCompile(`(?m)^` + want + `$`).Match(status) {
-				t.Errorf("process %d isn't %s:\n%s", pid, want, status)
-			}
-		}
-		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
-		if err != nil || !regexp.MustCompile(`(?m)^Max core file size +0 +0 +bytes`).Match(limits) {
-			t.Errorf("process %d may leave a core dump: %v\n%s", pid, err, limits)
-		}
-	}
-}
-
 func (d *desk) othersRefused(t *testing.T) {
 	socket := fmt.Sprintf("/run/user/%d", machinetest.UID)
 	other := d.Command(t.Context(), machinetest.UID+1, "records", "GetTicketNoAuth")
