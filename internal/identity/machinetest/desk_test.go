@@ -111,7 +111,7 @@ func newDesk(t *testing.T) *desk {
 	if err := d.furnish(); err != nil {
 		t.Fatal(err)
 	}
-	install := exec.Command("make", "-s", "-C", "../../..", "install-identity", "IDENTITY="+filepath.Join(t.TempDir(), "identity"), "DESTDIR="+m.Folder)
+	install := exec.Command("make", "-s", "-C", "../../..", "install-identity", "IDENTITY="+filepath.Join(m.Folder, "build"), "DESTDIR="+m.Folder)
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("installing the agent: %v\n%s", err, out)
 	}
