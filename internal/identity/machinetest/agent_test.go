@@ -37,6 +37,7 @@ func TestAgent(t *testing.T) {
 		{"systemd starts it again", d.restarts},
 		{"never as root", d.neverRoot},
 		{"a day with a ticket", func(t *testing.T) { tickets = append(tickets, d.day(t)) }},
+		{"the journal hangs", d.journalHangs},
 		{"locked with the screen", d.screen},
 		{"locked for sleep", d.sleep},
 		{"the card ends the session", d.pulled},
@@ -141,6 +142,18 @@ func (d *desk) day(t *testing.T) string {
 		t.Error("another role, another ticket")
 	}
 	return first
+}
+
+// journalHangs stops journald, and has a program ask until the kernel queues no more for it. It is answered all the same.
+func (d *desk) journalHangs(t *testing.T) {
+	journald := d.run(t, 0, "systemctl", "show", "--value", "--property=MainPID", "systemd-journald.service")
+	d.run(t, 0, "kill", "-STOP", journald)
+	out, err := d.try(t, machinetest.UID, "records", "flood")
+	d.run(t, 0, "kill", "-CONT", journald)
+	if err != nil {
+		t.Errorf("while the journal hangs: %v, %s", err, out)
+	}
+	d.said(t, `record="GetTicketNoAuth by /usr/local/bin/records (pid `)
 }
 
 // said waits for words of the agent's log.
