@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,6 +113,7 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	install := exec.Command("make", "-s", "-C", "../../..", "install-identity", "IDENTITY="+filepath.Join(m.Folder, "build"), "DESTDIR="+m.Folder)
+	install.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // else it would go on where the test is killed
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("installing the agent: %v\n%s", err, out)
 	}

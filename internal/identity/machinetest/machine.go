@@ -52,8 +52,8 @@ type Machine struct {
 	Folder string
 
 	keeper *exec.Cmd
-	life   io.Closer // the keeper's standard input
-	leader int       // the pid of its PID 1, on the host
+	life   io.WriteCloser // the keeper's standard input
+	leader int            // the pid of its PID 1, on the host
 	output buffer
 }
 
@@ -73,7 +73,22 @@ func New() (*Machine, error) {
 	if err := m.lay(); err != nil {
 		return nil, errors.Join(fmt.Errorf("making a machine: %w", err), os.RemoveAll(folder))
 	}
+	if err := m.keep(); err != nil {
+		return nil, errors.Join(fmt.Errorf("making a machine: %w", err), os.RemoveAll(folder))
+	}
 	return m, nil
+}
+
+// keep starts the process that sees to it that nothing is left.
+func (m *Machine) keep() (err error) {
+	m.keeper = exec.Command(filepath.Join(m.Folder, "machine.sh"), "keep")
+	m.keeper.Stdout, m.keeper.Stderr = &m.output, &m.output
+	m.keeper.WaitDelay = endTime
+	m.keeper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what a terminal interrupts is the test alone
+	if m.life, err = m.keeper.StdinPipe(); err != nil {
+		return err
+	}
+	return m.keeper.Start()
 }
 
 // lay writes what every machine has.
@@ -124,14 +139,7 @@ func (m *Machine) Boot(ctx context.Context) error {
 		return err
 	}
 	// Apart from the others': two machines in one cgroup would be one to systemd.
-	m.keeper = exec.Command(filepath.Join(m.Folder, "machine.sh"), "keep", filepath.Join(group, filepath.Base(m.Folder)))
-	m.keeper.Stdout, m.keeper.Stderr = &m.output, &m.output
-	m.keeper.WaitDelay = endTime
-	m.keeper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what a terminal interrupts is the test alone
-	if m.life, err = m.keeper.StdinPipe(); err != nil {
-		return err
-	}
-	if err := m.keeper.Start(); err != nil {
+	if _, err := fmt.Fprintln(m.life, filepath.Join(group, filepath.Base(m.Folder))); err != nil {
 		return fmt.Errorf("booting a machine: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, bootTime)
@@ -224,9 +232,6 @@ func (m *Machine) Dial(ctx context.Context, network, address string) (conn net.C
 
 // Close ends it, and waits until nothing of it is left.
 func (m *Machine) Close() error {
-	if m.keeper == nil || m.keeper.Process == nil {
-		return os.RemoveAll(m.Folder)
-	}
 	_ = m.life.Close()
 	force := time.AfterFunc(endTime, func() { _ = m.keeper.Process.Kill() })
 	defer force.Stop()

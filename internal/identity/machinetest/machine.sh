@@ -1,7 +1,7 @@
 #!/bin/sh
-# machine.sh keep CGROUP   boots a machine of this script's folder, and ends it when standard input ends: with the test,
-#                          however that one ends. Nothing is left then, neither the cgroup nor the folder.
-# machine.sh boot NAME     the part of it that runs in namespaces of its own, so that its mounts end with it.
+# machine.sh keep        keeps this script's folder until standard input ends: with the test, however that one ends. When a
+#                        line comes, the path of a cgroup to make, it boots a machine. Nothing is left in the end.
+# machine.sh boot NAME   the part of it that runs in namespaces of its own, so that its mounts end with it.
 #
 # The machine's /usr is the host's with the folder's usr/ on top, its /etc a copy of the host's with the folder's etc/ in place
 # of what has the same name; the host's units stay out. /home is the folder's home/. All else is empty. Its network has nothing but loopback.
@@ -10,21 +10,23 @@ cd "$(dirname "$0")"
 here=$(pwd)
 
 keep() {
-	mkdir "$1"
-	(
-		echo 0 >"$1/cgroup.procs"
-		# Whatever happens to unshare, the kernel ends all that is in the new pid namespace.
-		exec unshare --fork --kill-child --pid --mount --propagation private "$here/machine.sh" boot "$(basename "$1")"
-	) </dev/null &
-	cat >/dev/null || true
-	exec >/dev/null 2>&1 # nobody may be there to read
-	kill -KILL $! || true
-	wait $! || true
-	tries=0 # until the kernel has buried the last process; systemd-nspawn makes the same cgroup in the hierarchy that is systemd's own
-	while [ -n "$(find /sys/fs/cgroup -depth -path "*/${1##*/}*" -type d ! -exec rmdir {} \; -print)" ] && [ $tries -lt 100 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
+	if read -r group; then
+		mkdir "$group"
+		(
+			echo 0 >"$group/cgroup.procs"
+			# Whatever happens to unshare, the kernel ends all that is in the new pid namespace.
+			exec unshare --fork --kill-child --pid --mount --propagation private "$here/machine.sh" boot "${group##*/}"
+		) </dev/null &
+		cat >/dev/null || true
+		exec >/dev/null 2>&1 # nobody may be there to read
+		kill -KILL $! || true
+		wait $! || true
+		tries=0 # until the kernel has buried the last process; systemd-nspawn makes the same cgroup in the hierarchy that is systemd's own
+		while [ -n "$(find /sys/fs/cgroup -depth -path "*/${group##*/}*" -type d ! -exec rmdir {} \; -print)" ] && [ $tries -lt 100 ]; do
+			sleep 0.1
+			tries=$((tries + 1))
+		done
+	fi
 	rm -rf "$here"
 }
 
