@@ -41,14 +41,14 @@ const (
 	// bootTime bounds a boot, which takes three seconds on a machine that has nothing else to do.
 	bootTime = 2 * time.Minute
 	// startTime is what its first process may take to be there.
-	startTime = 5 * time.Second
+	startTime = 20 * time.Second
 	// endTime bounds the end.
 	endTime = 30 * time.Second
 )
 
 // Machine is one. Fill Folder, then Boot, and Close in any case.
 type Machine struct {
-	// Folder has usr and etc, which are laid over the host's. etc/systemd/system/machine.target is what is booted.
+	// Folder has usr and etc, which are laid over the host's, and home. etc/systemd/system/machine.target is what is booted.
 	Folder string
 
 	keeper *exec.Cmd
@@ -81,7 +81,7 @@ func New() (*Machine, error) {
 
 // keep starts the process that sees to it that nothing is left.
 func (m *Machine) keep() (err error) {
-	m.keeper = exec.Command(filepath.Join(m.Folder, "machine.sh"), "keep")
+	m.keeper = exec.Command("/bin/sh", filepath.Join(m.Folder, "machine.sh"), "keep")
 	m.keeper.Stdout, m.keeper.Stderr = &m.output, &m.output
 	m.keeper.WaitDelay = endTime
 	m.keeper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what a terminal interrupts is the test alone
@@ -119,8 +119,11 @@ func (m *Machine) lay() error {
 		}
 	}
 	home := filepath.Join(m.Folder, "home", User)
-	return errors.Join(os.MkdirAll(home, 0o700), os.Chown(home, UID, UID), os.Chmod(filepath.Join(m.Folder, "home"), 0o755), os.Chmod(filepath.Join(m.Folder, "machine.sh"), 0o755), os.Chmod(filepath.Join(m.Folder, "etc/shadow"), 0o600),
-		os.MkdirAll(filepath.Join(m.Folder, "usr"), 0o755))
+	return errors.Join(
+		os.Chmod(filepath.Join(m.Folder, "etc/shadow"), 0o600),
+		os.MkdirAll(filepath.Join(m.Folder, "usr"), 0o755),
+		os.MkdirAll(home, 0o700), os.Chown(home, UID, UID), os.Chmod(filepath.Dir(home), 0o755),
+	)
 }
 
 // Write writes a file of Folder.

@@ -4,7 +4,8 @@
 # machine.sh boot NAME   the part of it that runs in namespaces of its own, so that its mounts end with it.
 #
 # The machine's /usr is the host's with the folder's usr/ on top, its /etc a copy of the host's with the folder's etc/ in place
-# of what has the same name; the host's units stay out. /home is the folder's home/. All else is empty. Its network has nothing but loopback.
+# of what has the same name; the host's units stay out. /home is the folder's home/. All else is empty. Its network has
+# nothing but loopback.
 set -eu
 cd "$(dirname "$0")"
 here=$(pwd)
@@ -15,7 +16,7 @@ keep() {
 		(
 			echo 0 >"$group/cgroup.procs"
 			# Whatever happens to unshare, the kernel ends all that is in the new pid namespace.
-			exec unshare --fork --kill-child --pid --mount --propagation private "$here/machine.sh" boot "${group##*/}"
+			exec unshare --fork --kill-child --pid --mount --propagation private sh "$here/machine.sh" boot "${group##*/}"
 		) </dev/null &
 		cat >/dev/null || true
 		exec >/dev/null 2>&1 # nobody may be there to read
