@@ -10,10 +10,10 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NHOS := bin/nhos
 
 # What tests use besides what nhos itself does; "nhos doctor" knows the latter.
-TEST_PACKAGES := busybox-static chromium dbus-daemon diffoscope-minimal e2fsprogs libfaketime gcc libc6-dev grub-common grub-rescue-pc gpg gpg-agent gpgv mandoc mtools \
-  openssh-client openssl procps opensc opensc-pkcs11 pcscd softhsm2 systemd vsmartcard-vpcd
+TEST_PACKAGES := busybox-static chromium dbus dbus-daemon diffoscope-minimal e2fsprogs libfaketime gcc libc6-dev libpam-systemd grub-common grub-rescue-pc gpg gpg-agent gpgv \
+  mandoc mtools openssh-client openssl procps opensc opensc-pkcs11 pcscd softhsm2 systemd systemd-container vsmartcard-vpcd
 
-.PHONY: image test unit boot acceptance bench identity-demo fuzz lint generate man install setup setup-test clean
+.PHONY: image test unit boot acceptance bench identity identity-demo fuzz lint generate man install install-identity setup setup-test clean
 
 image: setup ## make an image, boot it, and say where the ISO and the report are
 	$(SUDO) $(NHOS) build $(IMAGE)
@@ -67,7 +67,7 @@ generate: ## the JSON Schemas
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
 # Manual pages bear the date of the last commit, or of the change log where there is no history.
-man install: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
+man install install-identity: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
 
 man: $(NHOS) ## the manual pages, into bin/man
 	rm -rf $(dir $(NHOS))man
@@ -75,11 +75,35 @@ man: $(NHOS) ## the manual pages, into bin/man
 
 install: man ## the program, its manual pages and completions for bash, zsh and fish; DESTDIR and PREFIX say where
 	install -D -m 755 $(NHOS) $(DESTDIR)$(PREFIX)/bin/nhos
-	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	install -d $(SHARE)/man/man1
 	install -m 644 $(dir $(NHOS))man/*.1 $(SHARE)/man/man1
-	umask 022; $(NHOS) completion bash >$(SHARE)/bash-completion/completions/nhos
-	umask 022; $(NHOS) completion zsh >$(SHARE)/zsh/site-functions/_nhos
-	umask 022; $(NHOS) completion fish >$(SHARE)/fish/vendor_completions.d/nhos.fish
+	$(call complete,$(NHOS))
+
+# $(call complete,PROGRAM) installs what shells complete for it.
+define complete
+	install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	umask 022; $(1) completion bash >$(SHARE)/bash-completion/completions/$(notdir $(1))
+	umask 022; $(1) completion zsh >$(SHARE)/zsh/site-functions/_$(notdir $(1))
+	umask 022; $(1) completion fish >$(SHARE)/fish/vendor_completions.d/$(notdir $(1)).fish
+endef
+
+# The Identity Agent's programs. Only the process that holds smartcard drivers needs cgo.
+IDENTITY := bin/identity
+
+identity:
+	CGO_ENABLED=0 go build -trimpath -o $(IDENTITY)/ ./cmd/nhos-identityd ./cmd/nhos-identity ./cmd/spinesim
+	CGO_ENABLED=1 go build -trimpath -o $(IDENTITY)/ ./cmd/nhos-identity-card
+
+install-identity: identity ## the Identity Agent and spinesim: programs, units of the user manager, manual pages, completions; as install
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/user $(SHARE)/man/man1
+	install -m 755 $(addprefix $(IDENTITY)/,nhos-identityd nhos-identity nhos-identity-card spinesim) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 packaging/identity/nhos-identityd.service packaging/identity/nhos-identityd.socket $(DESTDIR)$(PREFIX)/lib/systemd/user
+	sed -i 's|^ExecStart=/usr/bin/|ExecStart=$(PREFIX)/bin/|' $(DESTDIR)$(PREFIX)/lib/systemd/user/nhos-identityd.service
+	rm -rf $(IDENTITY)/man
+	for p in nhos-identityd nhos-identity spinesim; do $(IDENTITY)/$$p man --dir $(IDENTITY)/man || exit; done
+	install -m 644 $(IDENTITY)/man/*.1 $(SHARE)/man/man1
+	$(call complete,$(IDENTITY)/nhos-identity)
+	$(call complete,$(IDENTITY)/spinesim)
 
 $(NHOS): FORCE
 	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/nhos

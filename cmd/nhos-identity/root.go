@@ -39,7 +39,9 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 130 interrupted.`,
 			hint := "nhos-identity --help lists the commands"
 			var known []string
 			for _, sub := range c.Commands() {
-				known = append(known, sub.Name())
+				if sub.IsAvailableCommand() {
+					known = append(known, sub.Name())
+				}
 			}
 			if near := ui.Nearest(args[0], known); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
@@ -54,7 +56,8 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 130 interrupted.`,
 	p := root.PersistentFlags()
 	p.StringVar(&f.socket, "socket", "", "`path` of the agent's socket (default: in XDG_RUNTIME_DIR)")
 	p.BoolVar(&f.json, "json", false, "write JSON, for programs")
-	root.AddCommand(newStatus(f), newSignIn(f), newRoles(f), newRole(f), newLock(f), newSignOut(f), newWatch(f), newCards(f), newDoctor(f))
+	root.AddCommand(newStatus(f), newSignIn(f), newRoles(f), newRole(f), newLock(f), newSignOut(f), newWatch(f), newCards(f), newDoctor(f), newMan())
+	f.complete(root)
 	return root
 }
 

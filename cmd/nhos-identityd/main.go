@@ -66,6 +66,8 @@ nhos-identity is how a person speaks with it. It never runs as root.`,
 	c.Flags().StringVar(&f.audit, "audit", "", "`file` to add the audit to, instead of the journal")
 	c.Flags().StringVar(&f.engine, "engine", "", "`path` of nhos-identity-card (default: beside this program)")
 	c.Flags().DurationVar(&f.driverTime, "driver-time", 0, "how long a driver may take before it counts as hung (default: 30s to sign, 15s for the rest)")
+	c.AddCommand(newMan())
+	c.CompletionOptions.DisableDefaultCmd = true // a unit needs none
 	return c
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"nhos.org/nhos/cmd/internal/manual"
 )
 
 // TestHelp sees to it that every command and every flag says what it is for, and that every command has an example.
@@ -35,7 +37,7 @@ func TestHelp(t *testing.T) {
 			}
 		})
 		for _, sub := range c.Commands() {
-			if hasPage(sub) {
+			if manual.HasPage(sub) {
 				visit(sub)
 			}
 		}

@@ -38,7 +38,7 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 130 interrupted.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	card.AddCommand(newCardNew())
-	root.AddCommand(newServe(), card, newFault())
+	root.AddCommand(newServe(), card, newFault(), newMan())
 	return root
 }
 
@@ -50,7 +50,9 @@ func noArgs(c *cobra.Command, args []string) error {
 	hint := c.CommandPath() + " --help lists what there is"
 	var known []string
 	for _, sub := range c.Commands() {
-		known = append(known, sub.Name())
+		if sub.IsAvailableCommand() {
+			known = append(known, sub.Name())
+		}
 	}
 	if near := ui.Nearest(args[0], known); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)

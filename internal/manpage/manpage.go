@@ -43,7 +43,7 @@ func (p Page) Write(w io.Writer) error {
 		date = p.Date.UTC().Format(time.DateOnly)
 	}
 	fmt.Fprintf(&b, ".TH %s 1 \"%s\" \"NHoS\" \"NHoS manual\"\n", typed(strings.ToUpper(p.Name)), date)
-	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", typed(p.Name), lowered(p.Short))
+	b.WriteString(".SH NAME\n" + filled(typed(p.Name)+` \- `+lowered(p.Short)))
 	fmt.Fprintf(&b, ".SH SYNOPSIS\n%s\n", synopsis(p.Synopsis))
 	b.WriteString(".SH DESCRIPTION\n")
 	for i, paragraph := range strings.Split(strings.TrimSpace(p.Description), "\n\n") {
@@ -94,8 +94,11 @@ func items(b *strings.Builder, list []Item) {
 	}
 }
 
-// prose is text to be filled. Its lines are broken as the readers of a page's source expect.
-func prose(s string) string {
+// prose is text to be filled.
+func prose(s string) string { return filled(escaped(s)) }
+
+// filled breaks lines as the readers of a page's source expect.
+func filled(s string) string {
 	var b strings.Builder
 	line := ""
 	end := func() {
@@ -104,7 +107,7 @@ func prose(s string) string {
 		}
 		b.WriteString(line + "\n")
 	}
-	for word := range strings.FieldsSeq(escaped(s)) {
+	for word := range strings.FieldsSeq(s) {
 		if line != "" && len(line)+1+len(word) > 76 {
 			end()
 			line = ""

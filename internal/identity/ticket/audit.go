@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"sync"
 	"time"
-
-	"github.com/coreos/go-systemd/v22/journal"
 )
 
 // Record is one line of the audit: which program asked for what, and what came of it. It holds nothing secret.
@@ -22,35 +19,6 @@ type Record struct {
 
 // Audit keeps records.
 type Audit interface{ Keep(r Record) error }
-
-// MessageID is by which the audit's records are found: journalctl --user MESSAGE_ID=….
-const MessageID = "3d3a7c5be1c84f7a9c6f0b6a3f1f6b52"
-
-// Journal keeps records in systemd's journal.
-type Journal struct{}
-
-// Keep sends a record to journald.
-func (Journal) Keep(r Record) error {
-	priority := journal.PriInfo
-	if r.Result != Success.String() {
-		priority = journal.PriNotice
-	}
-	err := journal.Send(r.String(), priority, map[string]string{
-		"MESSAGE_ID":        MessageID,
-		"SYSLOG_IDENTIFIER": "nhos-identityd",
-		"IDENTITY_METHOD":   string(r.Method),
-		"IDENTITY_RESULT":   r.Result,
-		"IDENTITY_PERSON":   r.Person,
-		"IDENTITY_PID":      strconv.Itoa(r.Program.PID),
-		"IDENTITY_EXE":      r.Program.Executable,
-		"IDENTITY_UNIT":     r.Program.Unit,
-		"IDENTITY_CGROUP":   r.Program.Cgroup,
-	})
-	if err != nil {
-		return fmt.Errorf("writing the audit to the journal: %w", err)
-	}
-	return nil
-}
 
 // String is a record for people.
 func (r Record) String() string {
@@ -82,12 +50,4 @@ func (l *Lines) Keep(r Record) error {
 		return fmt.Errorf("writing the audit: %w", err)
 	}
 	return nil
-}
-
-// NewAudit is the journal, or w where none runs.
-func NewAudit(w io.Writer) Audit {
-	if journal.Enabled() {
-		return Journal{}
-	}
-	return &Lines{W: w}
 }

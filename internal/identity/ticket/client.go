@@ -42,11 +42,12 @@ func (c *Client) Call(ctx context.Context, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	if _, err := c.conn.Write(line); err != nil {
-		return Answer{}, c.broken(ctx, "asking", err)
-	}
-	a, err := c.Next(ctx)
-	if err != nil {
+	_, writeErr := c.conn.Write(line)
+	a, err := c.Next(ctx) // whom the agent refuses it tells why and hangs up, maybe before the request was written
+	switch {
+	case err != nil && writeErr != nil:
+		return Answer{}, c.broken(ctx, "asking", writeErr)
+	case err != nil:
 		return a, err
 	}
 	if a.Error != nil {

@@ -125,7 +125,8 @@ func (s *Server) refuse(c *net.UnixConn, err *Error) {
 func (s *Server) keep(p Program, m Method, code Code) {
 	r := Record{Time: time.Now().UTC(), Method: m, Result: code.String(), Person: s.Sessions.Person(), Program: p}
 	if err := s.Audit.Keep(r); err != nil {
-		s.Log.Error("the audit can't be kept", "error", err)
+		// The record is in the log then, which is the journal's, too, and waits for it in a pipe.
+		s.Log.Error("the audit can't be kept", "error", err, "record", r.String())
 	}
 }
 

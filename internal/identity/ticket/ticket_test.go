@@ -358,6 +358,34 @@ func TestAnotherUser(t *testing.T) {
 	}
 }
 
+// TestRefusedBeforeAsking has the agent say no and hang up before the program has written its request.
+func TestRefusedBeforeAsking(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.socket")
+	l, err := ticket.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := make(chan error)
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			_, err = c.Write([]byte(`{"error":{"code":2151677956,"name":"USER_NOT_VALID","message":"no"}}` + "\n"))
+			err = errors.Join(err, c.Close(), l.Close())
+		}
+		refused <- err
+	}()
+	c := dial(t, path)
+	if err := <-refused; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Call(t.Context(), ticket.Request{Method: ticket.GetTicket}); ticket.CodeOf(err) != ticket.UserNotValid {
+		t.Error(err)
+	}
+	if _, err := c.Call(t.Context(), ticket.Request{Method: ticket.GetTicket}); err == nil || !strings.Contains(err.Error(), "asking the Identity Agent") {
+		t.Error(err)
+	}
+}
+
 func TestListen(t *testing.T) {
 	path, _ := open(t, &sessions{})
 	if _, err := ticket.Listen(path); err == nil || !strings.Contains(err.Error(), "another agent") {
