@@ -30,9 +30,10 @@ type machine struct {
 
 	readers []card.Reader
 	people  map[card.ID]person
-	tries   map[card.ID]int // left, where the card itself said so later than the driver's list
-	owed    card.ID         // a card that came, and whose holder hasn't been asked yet
-	broken  error           // why cards can't be seen
+	tries   map[card.ID]int  // left, where the card itself said so later than the driver's list
+	noPad   map[card.ID]bool // the card's reader only claimed to have keys
+	owed    card.ID          // a card that came, and whose holder hasn't been asked yet
+	broken  error            // why cards can't be seen
 	brokeAt time.Time
 	noticed map[string]int // days before the end of a certificate (by its bytes) that were told
 
@@ -98,7 +99,7 @@ func newMachine(settings Settings, now time.Time) *machine {
 	}
 	return &machine{
 		settings: settings, told: NoReader, since: now, now: now,
-		people: map[card.ID]person{}, tries: map[card.ID]int{}, noticed: map[string]int{}, logouts: map[uint64]*logout{},
+		people: map[card.ID]person{}, tries: map[card.ID]int{}, noPad: map[card.ID]bool{}, noticed: map[string]int{}, logouts: map[uint64]*logout{},
 		unwanted: map[uint64]bool{},
 	}
 }

@@ -40,7 +40,7 @@ func (m *machine) askPasscode(why string) {
 	case left == 1 && !at.lastTryOK:
 		q.Kind, at.step = AskLastTry, askingLastTry
 		q.Text = "One try is left. After another wrong passcode the card is locked until somebody unlocks it for you. Try it?"
-	case c.PasscodePad && m.settings.UsePad:
+	case c.PasscodePad && m.settings.UsePad && !m.noPad[c.ID]:
 		at.step, at.question = typingAtReader, nil
 		m.say("the passcode is typed at the reader")
 		m.authenticate()

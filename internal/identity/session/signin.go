@@ -61,6 +61,10 @@ func (in signed) tell(m *machine) {
 	case errors.As(in.err, &wrong):
 		m.wrongPasscode(wrong)
 		return
+	case errors.Is(in.err, card.ErrNoPad) && at.step == typingAtReader:
+		m.noPad[at.card] = true
+		m.askPasscode(card.ErrNoPad.Error())
+		return
 	case in.err != nil:
 		m.abort(m.fail("signing with the card", in.err))
 		return
