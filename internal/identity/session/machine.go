@@ -58,6 +58,7 @@ type person struct {
 type prompt struct {
 	id      uint64
 	closing bool
+	role    bool // it asks for the session's role, and not what the attempt needs
 }
 
 // live is a session that the server knows.
@@ -74,6 +75,7 @@ type live struct {
 	forget  time.Time // when the grace after a removal is over; zero without one
 
 	locked bool
+	asks   bool    // the person is to be asked for the role, as long as there is none
 	choice *choice // of a role, under way
 	check  uint64  // operation that asks the server whether it lives
 }
@@ -156,6 +158,7 @@ func (m *machine) settle() {
 		m.prompt = &prompt{id: m.last}
 		m.do(openPrompt{m.last, *m.attempt.question})
 	}
+	m.askRole()
 }
 
 // greet asks the holder of a card that just came, where nobody else is signed in.

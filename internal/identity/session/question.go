@@ -60,8 +60,15 @@ func (in promptDone) tell(m *machine) {
 		in.reply.Passcode.Wipe()
 		return
 	}
-	closing := m.prompt.closing
+	closing, role := m.prompt.closing, m.prompt.role
 	m.prompt = nil
+	if role {
+		in.reply.Passcode.Wipe()
+		if !closing {
+			m.roleAnswered(in)
+		}
+		return
+	}
 	at := m.attempt
 	if closing || at == nil || at.question == nil {
 		in.reply.Passcode.Wipe()
