@@ -11,8 +11,8 @@ import (
 )
 
 // atRole is a world in which Jo is signed in, and is being asked for one of two roles.
-func atRole(t *testing.T, s Settings) *world {
-	w := newWorld(t, s)
+func atRole(t *testing.T) *world {
+	w := newWorld(t, Settings{})
 	w.roles = 2
 	w.insert(jo)
 	for range 4 { // passcode, challenge, signature, login
@@ -36,7 +36,7 @@ func (w *world) question() Question {
 }
 
 func TestRoleIsAskedFor(t *testing.T) {
-	w := atRole(t, Settings{})
+	w := atRole(t)
 	w.ask(ask{want: wantTicket})
 	w.picks = 2
 	w.all()
@@ -52,7 +52,7 @@ func TestRoleIsNeverChosenForAnybody(t *testing.T) {
 		"declined": {err: ErrCancelled}, "out of range": {reply: Reply{Choice: 2}}, "below it": {reply: Reply{Choice: -1}},
 		"pinentry fails": {err: errors.New("no pinentry")},
 	} {
-		w := atRole(t, Settings{})
+		w := atRole(t)
 		w.ask(ask{want: wantTicket})
 		reply.id = w.m.prompt.id
 		w.pending = nil
@@ -77,7 +77,7 @@ func TestRoleIsNeverChosenForAnybody(t *testing.T) {
 
 // What comes first counts, and the window closes.
 func TestRoleByCommandClosesTheWindow(t *testing.T) {
-	w := atRole(t, Settings{})
+	w := atRole(t)
 	late := w.m.prompt.id
 	w.pending = nil
 	w.request(func(n uint64) input { return choose{n, "role1"} })
@@ -119,7 +119,7 @@ func TestRoleWindowComesBack(t *testing.T) {
 		"screen": {[]input{screenLocks{}}, []input{screenUnlocks{}}},
 		"sleep":  {[]input{sleeps{}}, []input{wakes{}}},
 	} {
-		w := atRole(t, Settings{})
+		w := atRole(t)
 		for _, in := range test.away {
 			w.tell(in)
 		}
@@ -137,7 +137,7 @@ func TestRoleWindowComesBack(t *testing.T) {
 		w.all()
 		w.is(SignedIn)
 	}
-	w := atRole(t, Settings{})
+	w := atRole(t)
 	w.request(func(n uint64) input { return lockNow{n} })
 	w.finish(0, false) // the window closes
 	w.ask(ask{want: wantSignIn})
@@ -147,7 +147,7 @@ func TestRoleWindowComesBack(t *testing.T) {
 }
 
 func TestRoleWindowClosesWithTheSession(t *testing.T) {
-	w := atRole(t, Settings{})
+	w := atRole(t)
 	w.remove(jo)
 	if !w.m.prompt.closing {
 		t.Error("the window stays open after the card was pulled")
@@ -161,7 +161,7 @@ func TestRoleWindowClosesWithTheSession(t *testing.T) {
 
 // Somebody who signs in anew is asked for the passcode first, and for the role afterwards.
 func TestNewLoginTakesTheRoleWindowsPlace(t *testing.T) {
-	w := atRole(t, Settings{})
+	w := atRole(t)
 	w.ask(ask{want: wantFresh})
 	if !w.m.prompt.closing {
 		t.Error("the window stays open")
@@ -179,7 +179,7 @@ func TestNewLoginTakesTheRoleWindowsPlace(t *testing.T) {
 }
 
 func TestServerThatRefusesTheRole(t *testing.T) {
-	w := atRole(t, Settings{})
+	w := atRole(t)
 	w.ask(ask{want: wantTicket})
 	w.picks = 1
 	w.finish(0, true)
@@ -192,8 +192,10 @@ func TestServerThatRefusesTheRole(t *testing.T) {
 
 func TestRolesThatReadTheSame(t *testing.T) {
 	q := roleQuestion(spine.Login{UID: jo, Roles: []spine.Role{
-		{ID: "1", Name: "Nurse", Organisation: "EXAMPLE", OrgCode: "Z9X01"}, {ID: "2", Name: "Nurse", Organisation: "EXAMPLE", OrgCode: "Z9X01"},
-		{ID: "3", Name: "Nurse", Organisation: "EXAMPLE", OrgCode: "Z9X02"}, {ID: "4", Organisation: "as the server wrote it"},
+		{ID: "1", Name: "Nurse", Organisation: "EXAMPLE", OrgCode: "Z9X01"},
+		{ID: "2", Name: "Nurse", Organisation: "EXAMPLE", OrgCode: "Z9X01"},
+		{ID: "3", Name: "Nurse", Organisation: "EXAMPLE", OrgCode: "Z9X02"},
+		{ID: "4", Organisation: "as the server wrote it"},
 	}})
 	want := []string{"Nurse at EXAMPLE (Z9X01) 1", "Nurse at EXAMPLE (Z9X01) 2", "Nurse at EXAMPLE (Z9X02)", "as the server wrote it"}
 	if !slices.Equal(q.Options, want) || !strings.Contains(q.Text, jo) {
