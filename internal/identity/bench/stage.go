@@ -131,7 +131,7 @@ func tickets(ctx context.Context, p *person, o Options) (f Figures, err error) {
 		each("the agent's processor time for one of these", ranAfter-ran),
 		each("the agent's wait for a processor that was taken, for one of these", waitedAfter-waited),
 		ms(fmt.Sprintf("ticket for one program that asks by %d connections at once, median", o.Callers), quantile(one, .5), 0),
-		ms(fmt.Sprintf("ticket for one program that asks by %d connections at once, p99", o.Callers), quantile(one, .99), 0),
+		ms(fmt.Sprintf("ticket for one program that asks by %d connections at once, p99", o.Callers), quantile(one, .99), 5),
 	}, p.out(ctx)
 }
 
