@@ -45,8 +45,8 @@ const (
 // shortAbsence is how long a card of a soak is away until it counts as pulled.
 const shortAbsence = time.Millisecond
 
-// Play is one of a soak's processes where the program was started as one, and doesn't return then. A program that calls
-// Soak calls it first of all.
+// Play is one of a benchmark's processes where the program was started as one, and doesn't return then. A program that
+// calls Run or Soak calls it first of all.
 func Play() {
 	folder := filepath.Dir(os.Args[0])
 	var err error
@@ -55,6 +55,8 @@ func Play() {
 		err = playAgent(folder)
 	case engineName:
 		err = playCard(folder)
+	case callerName:
+		err = playCaller(os.Args[1])
 	default:
 		return
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -63,8 +64,11 @@ func insertions(ctx context.Context, p *person, o Options) (Figures, error) {
 // rounds is in how many parts many callers ask: on a busy machine one may be left alone.
 const rounds = 5
 
+// pause is what programs do between two tickets, where they don't ask as fast as they can.
+const pause = 50 * time.Millisecond
+
 // tickets measures how long programs wait for the ticket while somebody is signed in.
-func tickets(ctx context.Context, p *person, o Options) (Figures, error) {
+func tickets(ctx context.Context, p *person, o Options) (f Figures, err error) {
 	if o.Calls == 0 {
 		return nil, nil
 	}
@@ -83,10 +87,19 @@ func tickets(ctx context.Context, p *person, o Options) (Figures, error) {
 	if err != nil {
 		return nil, err
 	}
+	one, err := p.ask(ctx, o.Callers, o.Calls, false)
+	if err != nil {
+		return nil, err
+	}
+	programs, err := newCallers(ctx, p.stage, o.Callers)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, programs.close()) }()
 	ran, waited := scheduled(p.stage.PID())
 	var crowd, quietest []time.Duration
 	for range rounds {
-		round, err := p.ask(ctx, o.Callers, o.Calls/rounds, false)
+		round, err := programs.round(o.Calls/rounds, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -96,6 +109,10 @@ func tickets(ctx context.Context, p *person, o Options) (Figures, error) {
 		}
 	}
 	ranAfter, waitedAfter := scheduled(p.stage.PID())
+	calm, err := programs.round(o.Calls, pause)
+	if err != nil {
+		return nil, err
+	}
 	each := func(figure string, d time.Duration) Row {
 		return Row{Figure: figure, Value: float64(d.Nanoseconds()) / 1000 / float64(len(crowd)), Unit: "µs"}
 	}
@@ -106,11 +123,15 @@ func tickets(ctx context.Context, p *person, o Options) (Figures, error) {
 		ms("ticket for one program, median", quantile(alone, .5), 1),
 		ms("ticket for one program, p99", quantile(alone, .99), 0),
 		ms("the same with a connection for each, median", quantile(fresh, .5), 1),
+		ms(fmt.Sprintf("ticket for %d programs that ask 20 times a second, median", o.Callers), quantile(calm, .5), 1),
+		ms(fmt.Sprintf("ticket for %d programs that ask 20 times a second, p99", o.Callers), quantile(calm, .99), 5),
 		ms(fmt.Sprintf("ticket for %d programs that ask without a pause, median", o.Callers), quantile(crowd, .5), 0),
 		ms(fmt.Sprintf("ticket for %d programs that ask without a pause, p99", o.Callers), quantile(crowd, .99), 5),
 		ms(fmt.Sprintf("p99 of the quietest of %d rounds of these", rounds), quantile(quietest, .99), 0),
 		each("the agent's processor time for one of these", ranAfter-ran),
 		each("the agent's wait for a processor that was taken, for one of these", waitedAfter-waited),
+		ms(fmt.Sprintf("ticket for one program that asks by %d connections at once, median", o.Callers), quantile(one, .5), 0),
+		ms(fmt.Sprintf("ticket for one program that asks by %d connections at once, p99", o.Callers), quantile(one, .99), 5),
 	}, p.out(ctx)
 }
 

@@ -76,6 +76,10 @@ var (
 	ErrRemoved = errors.New("the card is no longer in the reader")
 	// ErrModule says that the vendor's module crashed, hung or answered against the standard.
 	ErrModule = errors.New("the smartcard driver failed")
+	// ErrNoPad says that a reader that claims a key pad refuses it. No try was used: the passcode can be given instead.
+	ErrNoPad = errors.New("the passcode can't be typed at this reader")
+	// ErrPadCancelled says that nothing was typed at the reader's keys. No try was used.
+	ErrPadCancelled = errors.New("no passcode was typed at the reader: it was cancelled there, or took too long")
 	// ErrNoService says that pcscd doesn't answer.
 	ErrNoService = errors.New("the smartcard service (pcscd) doesn't answer")
 )

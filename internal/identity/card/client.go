@@ -113,7 +113,7 @@ func (c *Client) Close() error {
 // against the card's certificate. The request's passcode stays the caller's to wipe.
 //
 // Errors: *PasscodeError, ErrRemoved (also when the card went meanwhile), *CertificateError when its key isn't there,
-// ErrNoService, ErrModule when the driver fails or hangs, and ctx's. When ctx ends first, the card may still sign; what it
+// ErrNoPad and ErrPadCancelled where the reader was to ask for the passcode, ErrNoService, ErrModule when the driver fails or hangs, and ctx's. When ctx ends first, the card may still sign; what it
 // says is dropped.
 func (c *Client) Sign(ctx context.Context, request SignRequest) ([]byte, error) {
 	switch {

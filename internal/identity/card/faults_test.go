@@ -76,6 +76,37 @@ func TestPasscodeTries(t *testing.T) {
 	w.until("the tries restored", func(s card.Snapshot) bool { return len(cards(s)) == 1 && cards(s)[0].TriesLeft == card.Unknown })
 }
 
+// A card that speaks T=0 takes no command of four bytes, and no length of an answer after data: how many tries are left is
+// learned all the same.
+func TestPasscodeTriesOverT0(t *testing.T) {
+	for name, faults := range map[string]virtualcard.Faults{
+		"T=0": {T0: true}, "in small parts": {T0: true, Chunk: 100}, "61 FF for more": {T0: true, CountOf61FF: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rig := cardtest.New(t)
+			virtual := cardtest.Issue(t, virtualcard.CardSpec{UID: "555123456789", Passcode: "1234"})
+			virtual.SetFaults(faults)
+			w := withOpenSC(t, rig)
+			rig.MustInsert(t, 0, virtual)
+			c := w.untilCards(1)[0]
+			signature, err := w.sign(c, "1234")
+			if err != nil {
+				t.Fatal(err)
+			}
+			verify(t, virtual, signature)
+			for _, want := range []card.PasscodeError{{Left: 2}, {Left: 1}, {Left: 0, Locked: true}} {
+				_, err := w.sign(c, "9999")
+				if wrong := passcodeError(t, err); wrong != want {
+					t.Errorf("%+v, want %+v", wrong, want)
+				}
+			}
+			if verifies := virtual.Stats().Verifies; verifies != 4 {
+				t.Errorf("the card was given %d passcodes", verifies)
+			}
+		})
+	}
+}
+
 func TestCardPulledWhileItSigns(t *testing.T) {
 	rig := cardtest.New(t)
 	virtual := cardtest.Issue(t, virtualcard.CardSpec{UID: "555123456789"})

@@ -63,11 +63,15 @@ const (
 	kindLength      = "length"
 	kindPasscode    = "passcode"
 	kindCertificate = "certificate"
+	kindNoPad       = "no pad"
+	kindCancelled   = "cancelled at the pad"
 	kindOther       = "other"
 )
 
 // sentinels are the errors that are known by identity.
-var sentinels = map[string]error{kindRemoved: ErrRemoved, kindModule: ErrModule, kindService: ErrNoService}
+var sentinels = map[string]error{
+	kindRemoved: ErrRemoved, kindModule: ErrModule, kindService: ErrNoService, kindNoPad: ErrNoPad, kindCancelled: ErrPadCancelled,
+}
 
 // NewFailure packs an error; nil for nil.
 func NewFailure(err error) *Failure {

@@ -81,3 +81,9 @@ func (k *Token) Run(t testing.TB, name string, args ...string) string {
 	}
 	return string(out)
 }
+
+// Remove takes the token away, with all that it holds.
+func (k *Token) Remove(t testing.TB) {
+	t.Helper()
+	k.Run(t, "softhsm2-util", "--delete-token", "--token", k.Label)
+}

@@ -1,16 +1,11 @@
 // Package doctor says which part keeps a person from signing in: reader, driver, card, certificate, clock, name
-// resolution, network, TLS, or the Spine itself.
+// resolution, network, proxy, TLS, or the Spine itself.
 package doctor
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -45,7 +40,7 @@ const (
 
 // Examine looks at all parts, in the order in which signing in needs them.
 func Examine(ctx context.Context, p Patient) []Finding {
-	list := []Finding{service(ctx), drivers(p)}
+	list := []Finding{service(ctx, p.Status), drivers(p)}
 	list = append(list, cards(p)...)
 	return append(list, network(ctx, p)...)
 }
@@ -68,8 +63,8 @@ func AtFault(list []Finding) (Finding, bool) {
 	return list[first], true
 }
 
-// service is pcscd.
-func service(ctx context.Context) Finding {
+// service is pcscd. Cards that are there without it don't need it.
+func service(ctx context.Context, s *session.Status) Finding {
 	f := Finding{What: "smartcard service", Advice: "install pcscd, and look at: systemctl status pcscd.socket"}
 	path := os.Getenv("PCSCLITE_CSOCK_NAME")
 	if path == "" {
@@ -78,7 +73,10 @@ func service(ctx context.Context) Finding {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
-	if err != nil {
+	switch {
+	case err != nil && s != nil && slices.ContainsFunc(s.Readers, func(r session.Reader) bool { return r.Card != nil && r.Card.UID != "" }):
+		return Finding{What: f.What, OK: true, Found: fmt.Sprintf("no card that is there needs pcscd, which doesn't answer: %v", err)}
+	case err != nil:
 		f.Found = fmt.Sprintf("pcscd doesn't answer: %v", err)
 		return f
 	}
@@ -146,74 +144,4 @@ func one(c session.Card, now time.Time) []Finding {
 		certificate.OK = now.Before(c.NotAfter)
 	}
 	return []Finding{card, certificate}
-}
-
-// network is name, connection, TLS, Spine and clock.
-func network(ctx context.Context, p Patient) []Finding {
-	u, err := url.Parse(p.Environment.Login)
-	if err != nil {
-		return []Finding{{What: "environment", Found: err.Error()}}
-	}
-	hscn := "the Spine is reached through HSCN only: is the cable in, the VPN connected, a connection of the organisation's used?"
-	host, port := u.Hostname(), u.Port()
-	if port == "" {
-		port = "443"
-	}
-	look, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	addresses, err := net.DefaultResolver.LookupHost(look, host)
-	if err != nil {
-		return []Finding{{What: "name", Found: fmt.Sprintf("%s isn't known to this network", host), Advice: hscn}}
-	}
-	list := []Finding{{What: "name", OK: true, Found: fmt.Sprintf("%s is %s", host, strings.Join(addresses, ", "))}}
-	began := time.Now()
-	c, err := new(net.Dialer).DialContext(look, "tcp", net.JoinHostPort(host, port))
-	if err != nil {
-		return append(list, Finding{What: "connection (HSCN)", Found: fmt.Sprintf("%s port %s doesn't answer: %v", host, port, err), Advice: hscn})
-	}
-	_ = c.Close()
-	list = append(list, Finding{What: "connection (HSCN)", OK: true, Found: fmt.Sprintf("in %d ms", time.Since(began).Milliseconds())})
-	return append(list, secure(ctx, p)...)
-}
-
-// secure is TLS, the Spine's answer, and the clock by it.
-func secure(ctx context.Context, p Patient) []Finding {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if p.Environment.CAFile != "" {
-		text, err := os.ReadFile(p.Environment.CAFile)
-		config.RootCAs = x509.NewCertPool()
-		if err != nil || !config.RootCAs.AppendCertsFromPEM(text) {
-			return []Finding{{What: "TLS", Found: fmt.Sprintf("%s holds no certificates: %v", p.Environment.CAFile, err), Advice: "the environment's ca_file has to be a file of PEM certificates"}}
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*lookTime)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, p.Environment.Login+"/", nil)
-	if err != nil {
-		return []Finding{{What: "environment", Found: err.Error()}}
-	}
-	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
-	answer, err := (&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(request)
-	var invalid x509.CertificateInvalidError
-	switch {
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return []Finding{{What: "clock or TLS", Found: err.Error(), Advice: fmt.Sprintf("is it %s? If not, the clock is at fault", p.Now.Format("15:04 on 2 January 2006"))}}
-	case err != nil:
-		return []Finding{{What: "TLS", Found: err.Error(), Advice: "does a proxy on the way show a certificate of its own? The environment's ca_file names the CAs that are trusted"}}
-	}
-	_ = answer.Body.Close()
-	list := []Finding{{What: "TLS", OK: true, Found: tls.VersionName(answer.TLS.Version)}, {What: "Spine", OK: answer.StatusCode < 500, Found: answer.Status}}
-	if answer.StatusCode >= 500 {
-		list[1].Advice = "the Spine itself has a problem: the national service desk knows"
-	}
-	theirs, err := http.ParseTime(answer.Header.Get("Date"))
-	if err != nil {
-		return list
-	}
-	off := p.Now.Sub(theirs).Truncate(time.Second)
-	clock := Finding{What: "clock", OK: off.Abs() <= clockOff, Found: fmt.Sprintf("%s off", off.Abs())}
-	if !clock.OK {
-		clock.Advice = "set it, or let it be set: timedatectl set-ntp true"
-	}
-	return append(list, clock)
 }

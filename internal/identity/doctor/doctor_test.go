@@ -98,7 +98,7 @@ func TestWhatIsAtFaultIsNamed(t *testing.T) {
 		what, words string
 	}{
 		"no pcscd": {
-			func(w *ward) { w.t.Setenv("PCSCLITE_CSOCK_NAME", filepath.Join(w.t.TempDir(), "nothing")) }, "smartcard service", "pcscd doesn't answer",
+			func(w *ward) { noService(w); w.patient.Status.Readers = nil }, "smartcard service", "pcscd doesn't answer",
 		},
 		"no module":    {func(w *ward) { w.patient.Modules = []string{"/nowhere/module.so"} }, "driver", "no such file"},
 		"no agent":     {func(w *ward) { w.patient.Status = nil }, "agent", "it doesn't answer"},
@@ -137,6 +137,20 @@ func TestWhatIsAtFaultIsNamed(t *testing.T) {
 				t.Error("nothing is advised")
 			}
 		})
+	}
+}
+
+func noService(w *ward) {
+	w.t.Setenv("PCSCLITE_CSOCK_NAME", filepath.Join(w.t.TempDir(), "nothing"))
+}
+
+// A card that is there without pcscd, such as SoftHSM's, has no need of it.
+func TestServiceThatNobodyNeeds(t *testing.T) {
+	w := newWard(t)
+	noService(w)
+	list := doctor.Examine(t.Context(), w.patient)
+	if f, found := doctor.AtFault(list); found || !strings.Contains(list[0].Found, "no card that is there needs pcscd, which doesn't answer") {
+		t.Errorf("%+v is said to be at fault; the service: %q", f, list[0].Found)
 	}
 }
 

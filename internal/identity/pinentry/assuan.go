@@ -119,10 +119,13 @@ func (c *conn) answer(value *[]byte) error {
 	return errors.New("pinentry doesn't come to an answer")
 }
 
+// maxArgument bounds a command's argument as it is written, in bytes: what is longer is cut.
+const maxArgument = 900
+
 // escape writes an argument: % and what would end the line by their numbers.
 func escape(s string) string {
 	var b strings.Builder
-	for i := 0; i < len(s) && b.Len() < 900; i++ {
+	for i := 0; i < len(s) && b.Len() < maxArgument; i++ {
 		if s[i] < ' ' || s[i] == '%' {
 			fmt.Fprintf(&b, "%%%02X", s[i])
 			continue

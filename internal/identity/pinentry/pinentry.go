@@ -30,6 +30,9 @@ const (
 	errNotConfirmed = 83886194
 )
 
+// maxRounds bounds how often the same is asked.
+const maxRounds = 10
+
 // endTime is how long a pinentry that was told to end may take, before it is killed.
 const endTime = 2 * time.Second
 
@@ -92,6 +95,8 @@ func (p Pinentry) talk(in io.Writer, out io.Reader, q session.Question) (session
 		return session.Reply{Yes: err == nil}, declined(err)
 	case session.AskPasscode:
 		return passcode(c, q)
+	case session.AskRole:
+		return whichRole(c, q)
 	}
 	return session.Reply{}, fmt.Errorf("asking %q: pinentry can't", q.Kind)
 }
@@ -118,7 +123,7 @@ func passcode(c *conn, q session.Question) (session.Reply, error) {
 
 // whichCard offers one option after the other: a pinentry has no lists.
 func whichCard(c *conn, q session.Question) (session.Reply, error) {
-	for round := 0; len(q.Options) > 0 && round < 10; round++ {
+	for round := 0; len(q.Options) > 0 && round < maxRounds; round++ {
 		for i, option := range q.Options {
 			err := confirm(c, q.Text+"\n\n"+option, "This one", "Another one")
 			var refused *refusal

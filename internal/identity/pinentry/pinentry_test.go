@@ -3,8 +3,10 @@ package pinentry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,72 @@ func TestWhichCard(t *testing.T) {
 	}
 }
 
+// A person types something that is no number, a number that isn't offered, one that isn't meant, and the right one.
+func TestWhichRole(t *testing.T) {
+	p, told := script(t,
+		`n=$((n+1)); case $n in 1) echo "D 739164" ;; 2) echo "D 3" ;; 3) echo "D 1" ;; *) echo "D  2" ;; esac; echo OK`,
+		`m=$((m+1)); if [ $m = 2 ]; then echo OK; else echo "ERR 83886194 Not confirmed"; fi`)
+	q := session.Question{Kind: session.AskRole, Text: "Which role?", Options: []string{"Nurse at EXAMPLE (Z9X01)", "Clerk\nat 50% (Z9X02)"}}
+	reply, err := p.Ask(t.Context(), q)
+	if err != nil || reply.Choice != 1 {
+		t.Errorf("%+v, %v", reply, err)
+	}
+	for _, want := range []string{
+		"SETDESC Which role?%0A%0A1  Nurse at EXAMPLE (Z9X01)%0A2  Clerk at 50%25 (Z9X02)\n", "SETPROMPT Number:\n",
+		"SETERROR Type a number from 1 to 2\n", "SETDESC Take this role?%0A%0ANurse at EXAMPLE (Z9X01)\n", "SETDESC Take this role?%0A%0AClerk at 50%25 (Z9X02)\n",
+	} {
+		if !strings.Contains(told(), want) {
+			t.Errorf("it wasn't told %q, but\n%s", want, told())
+		}
+	}
+	if strings.Count(told(), "GETPIN") != 4 || strings.Count(told(), "CONFIRM") != 2 || strings.Contains(told(), "739164") {
+		t.Errorf("it was told\n%s", told())
+	}
+}
+
+func TestRoleDeclined(t *testing.T) {
+	const declines = `echo "ERR 83886179 Operation cancelled"`
+	q := session.Question{Kind: session.AskRole, Options: []string{"first", "second"}}
+	for name, answers := range map[string][2]string{
+		"at the number": {declines, "echo OK"}, "at the confirmation": {`echo "D 1"; echo OK`, declines}, "by typing nothing": {"echo OK", "echo OK"},
+		"by typing other things": {`echo "D 0"; echo OK`, "echo OK"},
+	} {
+		p, told := script(t, answers[0], answers[1])
+		if reply, err := p.Ask(t.Context(), q); !errors.Is(err, session.ErrCancelled) || reply.Choice != 0 {
+			t.Errorf("%s: %+v, %v", name, reply, err)
+		}
+		if n := strings.Count(told(), "GETPIN"); n > maxRounds {
+			t.Errorf("%s: asked %d times", name, n)
+		}
+	}
+}
+
+// However many roles there are and however long, each that is shown is whole, and what isn't shown can't be taken.
+func TestManyRoles(t *testing.T) {
+	for _, long := range []int{1, 40, 400} {
+		for _, n := range []int{2, maxRoles, maxRoles + 1, 200} {
+			q := session.Question{Kind: session.AskRole, Text: "555000000101 is signed in. Which role?"}
+			for i := range n {
+				q.Options = append(q.Options, strings.Repeat("Rôle ", long)+"(Z9X0"+strconv.Itoa(i)+")")
+			}
+			list, shown := numbered(q)
+			if len(escape(list)) >= maxArgument || shown < min(n, 8) {
+				t.Errorf("%d roles of %d bytes: %d shown in %d bytes", n, len(q.Options[0]), shown, len(escape(list)))
+			}
+			if !strings.Contains(list, "(Z9X0"+strconv.Itoa(shown-1)+")") || strings.Contains(list, "(Z9X0"+strconv.Itoa(shown)+")") {
+				t.Errorf("%d roles of %d bytes: %d shown:\n%s", n, len(q.Options[0]), shown, list)
+			}
+			if more := strings.Contains(list, fmt.Sprintf("and %d more: \"nhos-identity roles\"", n-shown)); more != (shown < n) {
+				t.Errorf("%d roles, %d shown:\n%s", n, shown, list)
+			}
+			p, _ := script(t, `echo "D `+strconv.Itoa(shown+1)+`"; echo OK`, "echo OK")
+			if reply, err := p.Ask(t.Context(), q); !errors.Is(err, session.ErrCancelled) {
+				t.Errorf("%d roles, %d shown, and number %d is taken: %+v, %v", n, shown, shown+1, reply, err)
+			}
+		}
+	}
+}
+
 func TestOneThatHangsOrIsNone(t *testing.T) {
 	p, _ := script(t, "exec sleep 60", "")
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -97,6 +165,10 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, said string) {
+		role := session.Question{Kind: session.AskRole, Options: []string{"first", "second"}}
+		if reply, err := (Pinentry{Title: "t"}).talk(&strings.Builder{}, strings.NewReader(said), role); err == nil && reply.Choice > 1 {
+			t.Error(reply.Choice)
+		}
 		reply, err := Pinentry{Title: "t"}.talk(&strings.Builder{}, strings.NewReader(said), session.Question{Kind: session.AskPasscode})
 		if err == nil && reply.Passcode.Len() > maxLine {
 			t.Error(reply.Passcode.Len())

@@ -27,7 +27,7 @@ type Agent struct {
 	prompt Prompt
 	clock  Clock
 
-	inputs chan any      // input, call, result, or a func(*Agent) that changes nothing of the machine
+	inputs chan any      // input, *call, takenBack, result, or a func(*Agent) that changes nothing of the machine
 	done   chan struct{} // closed when Run has ended
 	// signedIn is who is, for those who needn't wait for the goroutine of Run to say it.
 	signedIn atomic.Pointer[string]
@@ -153,8 +153,7 @@ func (a *Agent) discard(in any) {
 	switch in := in.(type) {
 	case func(*Agent):
 		in(a)
-	case call:
-		in.number <- 0
+	case *call:
 		close(in.reply)
 	case result:
 		switch r := in.in.(type) {
@@ -169,11 +168,12 @@ func (a *Agent) discard(in any) {
 // take handles one thing from the channel.
 func (a *Agent) take(in any) {
 	switch in := in.(type) {
-	case call:
-		n := a.machine.operation()
-		a.waiters[n] = in.reply
-		in.number <- n
-		a.tell(in.in(n))
+	case *call:
+		in.number = a.machine.operation()
+		a.waiters[in.number] = in.reply
+		a.tell(in.in(in.number))
+	case takenBack:
+		a.tell(askGone{in.number})
 	case result:
 		delete(a.cancels, in.op)
 		a.tell(in.in)

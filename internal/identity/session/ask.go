@@ -40,6 +40,9 @@ func (in asked) tell(m *machine) {
 		return
 	}
 	m.asks = append(m.asks, a)
+	if m.undecided() && (a.want == wantTicket || a.want == wantSignIn && a.passcode == nil) {
+		m.live.asks = true
+	}
 	if at := m.attempt; a.passcode != nil && at != nil && at.step == askingPasscode {
 		// What was brought takes the place of what is being typed.
 		m.closePrompt()

@@ -59,6 +59,7 @@ func (m *machine) begin(a *ask) error {
 		return err
 	}
 	m.problem = ""
+	m.closeRolePrompt() // it comes back if nobody signs in anew
 	m.attempt = &attempt{asked: a.id != 0, resumes: resumes, lastTryOK: a.lastTry, role: a.role}
 	if err != nil {
 		m.askWhichCard()

@@ -30,6 +30,7 @@ func (in cardsSeen) tell(m *machine) {
 	for id := range before {
 		if _, still := m.people[id]; !still {
 			delete(m.tries, id)
+			delete(m.noPad, id)
 			changed = true
 		}
 	}

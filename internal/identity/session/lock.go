@@ -12,6 +12,7 @@ func (m *machine) lock(why string) {
 		return
 	}
 	s.locked = true
+	m.closeRolePrompt()
 	if c := s.choice; c != nil {
 		// The server may have heard of it or not: the person chooses again.
 		s.choice, s.role = nil, nil
@@ -38,6 +39,7 @@ func (in lockNow) tell(m *machine) {
 
 func (screenLocks) tell(m *machine) {
 	m.screenLocked = true
+	m.closeRolePrompt()
 	if m.settings.Mode == Enhanced {
 		m.lock("the screen was locked")
 	}
@@ -54,6 +56,7 @@ func (screenUnlocks) tell(m *machine) {
 
 func (sleeps) tell(m *machine) {
 	m.asleep = true
+	m.closeRolePrompt()
 	if m.attempt != nil {
 		m.abort(ErrSlept)
 	}

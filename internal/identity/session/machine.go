@@ -30,9 +30,10 @@ type machine struct {
 
 	readers []card.Reader
 	people  map[card.ID]person
-	tries   map[card.ID]int // left, where the card itself said so later than the driver's list
-	owed    card.ID         // a card that came, and whose holder hasn't been asked yet
-	broken  error           // why cards can't be seen
+	tries   map[card.ID]int  // left, where the card itself said so later than the driver's list
+	noPad   map[card.ID]bool // the card's reader only claimed to have keys
+	owed    card.ID          // a card that came, and whose holder hasn't been asked yet
+	broken  error            // why cards can't be seen
 	brokeAt time.Time
 	noticed map[string]int // days before the end of a certificate (by its bytes) that were told
 
@@ -57,6 +58,7 @@ type person struct {
 type prompt struct {
 	id      uint64
 	closing bool
+	role    bool // it asks for the session's role, and not what the attempt needs
 }
 
 // live is a session that the server knows.
@@ -73,6 +75,7 @@ type live struct {
 	forget  time.Time // when the grace after a removal is over; zero without one
 
 	locked bool
+	asks   bool    // the person is to be asked for the role, as long as there is none
 	choice *choice // of a role, under way
 	check  uint64  // operation that asks the server whether it lives
 }
@@ -98,7 +101,7 @@ func newMachine(settings Settings, now time.Time) *machine {
 	}
 	return &machine{
 		settings: settings, told: NoReader, since: now, now: now,
-		people: map[card.ID]person{}, tries: map[card.ID]int{}, noticed: map[string]int{}, logouts: map[uint64]*logout{},
+		people: map[card.ID]person{}, tries: map[card.ID]int{}, noPad: map[card.ID]bool{}, noticed: map[string]int{}, logouts: map[uint64]*logout{},
 		unwanted: map[uint64]bool{},
 	}
 }
@@ -155,6 +158,7 @@ func (m *machine) settle() {
 		m.prompt = &prompt{id: m.last}
 		m.do(openPrompt{m.last, *m.attempt.question})
 	}
+	m.askRole()
 }
 
 // greet asks the holder of a card that just came, where nobody else is signed in.

@@ -34,6 +34,7 @@ type world struct {
 	left  map[string]int
 	count int
 	roles int // of the next login; -1 for 0, 1 or 2
+	picks int // which role the person takes when asked, from 1; 0 declines
 
 	pending []effect
 	waiting map[uint64]want
@@ -242,6 +243,10 @@ func (w *world) person(e openPrompt, well bool) promptDone {
 	switch {
 	case !well && w.count%2 == 0:
 		d.err = ErrCancelled
+	case e.q.Kind == AskRole && (w.picks == 0 || !well):
+		d.err = ErrCancelled
+	case e.q.Kind == AskRole:
+		d.reply.Choice = w.picks - 1
 	case e.q.Kind == AskWhichCard:
 		d.reply.Choice = len(e.q.Options) - 1
 	case e.q.Kind == AskLastTry:
@@ -329,6 +334,7 @@ func TestAnyOrder(t *testing.T) {
 			Reauthenticate:   rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "reauthenticate"),
 		})
 		w.roles = -1
+		w.picks = rapid.IntRange(0, 3).Draw(t, "picks") // 3 is no role
 		w.look()
 		finish := func(t *rapid.T, well bool) {
 			if len(w.pending) == 0 {

@@ -95,9 +95,12 @@ type result struct {
 // A call is an input that is answered.
 type call struct {
 	in     func(n uint64) input
-	number chan<- uint64 // by which it is taken back
-	reply  chan answer   // closed after the answer, or without one
+	reply  chan answer // closed after the answer, or without one
+	number uint64      // by which the machine knows it; belongs to the goroutine of Run
 }
+
+// takenBack is a call that nobody waits for any more.
+type takenBack struct{ *call }
 
 // operate does something that takes time, at most limit, and posts what came of it. A panic in it would be ours: it
 // isn't caught.
@@ -140,22 +143,20 @@ func (a *Agent) request(ctx context.Context, in func(n uint64) input) error {
 
 // wait tells the machine something that it answers, and waits for the answer as long as ctx lasts.
 func (a *Agent) wait(ctx context.Context, in func(n uint64) input) (answer, error) {
-	reply := make(chan answer, 1)
-	number := make(chan uint64, 1)
-	if !a.post(call{in, number, reply}) {
+	c := &call{in: in, reply: make(chan answer, 1)}
+	if !a.post(c) {
 		return answer{}, ErrClosed
 	}
 	select {
-	case r, ok := <-reply:
+	case r, ok := <-c.reply:
 		if !ok {
 			return answer{}, ErrClosed
 		}
 		return r, nil
 	case <-ctx.Done():
 	}
-	n := <-number
-	if a.post(askGone{n}) {
-		if r, ok := <-reply; ok { // it was answered meanwhile
+	if a.post(takenBack{c}) {
+		if r, ok := <-c.reply; ok { // it was answered meanwhile
 			r.ticket.Wipe()
 		}
 	}

@@ -51,7 +51,7 @@ type Question struct {
 	Text string // what is asked, in words
 	// Error says why the same is asked again.
 	Error string
-	// Options are what a WhichCard chooses from.
+	// Options are what a WhichCard or a Role chooses from.
 	Options []string
 	// TriesLeft, Min and Max are of the card that a Passcode is for.
 	TriesLeft int
@@ -66,11 +66,12 @@ const (
 	AskWhichCard QuestionKind = "which card"
 	AskLastTry   QuestionKind = "last try" // whether to risk it: after it the card would be locked
 	AskPasscode  QuestionKind = "passcode"
+	AskRole      QuestionKind = "role"
 )
 
 // Reply answers a Question.
 type Reply struct {
-	Choice   int          // of a WhichCard
+	Choice   int          // of a WhichCard or a Role
 	Yes      bool         // to a LastTry
 	Passcode *secret.Text // the receiver's to wipe
 }

@@ -40,7 +40,7 @@ func (m *machine) askPasscode(why string) {
 	case left == 1 && !at.lastTryOK:
 		q.Kind, at.step = AskLastTry, askingLastTry
 		q.Text = "One try is left. After another wrong passcode the card is locked until somebody unlocks it for you. Try it?"
-	case c.PasscodePad && m.settings.UsePad:
+	case c.PasscodePad && m.settings.UsePad && !m.noPad[c.ID]:
 		at.step, at.question = typingAtReader, nil
 		m.say("the passcode is typed at the reader")
 		m.authenticate()
@@ -60,8 +60,15 @@ func (in promptDone) tell(m *machine) {
 		in.reply.Passcode.Wipe()
 		return
 	}
-	closing := m.prompt.closing
+	closing, role := m.prompt.closing, m.prompt.role
 	m.prompt = nil
+	if role {
+		in.reply.Passcode.Wipe()
+		if !closing {
+			m.roleAnswered(in)
+		}
+		return
+	}
 	at := m.attempt
 	if closing || at == nil || at.question == nil {
 		in.reply.Passcode.Wipe()

@@ -61,6 +61,10 @@ func (in signed) tell(m *machine) {
 	case errors.As(in.err, &wrong):
 		m.wrongPasscode(wrong)
 		return
+	case errors.Is(in.err, card.ErrNoPad) && at.step == typingAtReader:
+		m.noPad[at.card] = true
+		m.askPasscode(card.ErrNoPad.Error())
+		return
 	case in.err != nil:
 		m.abort(m.fail("signing with the card", in.err))
 		return
@@ -133,6 +137,7 @@ func (m *machine) establish(login spine.Login) {
 		role = login.Roles[0].ID
 	}
 	if role == "" {
+		m.live.asks = !at.brought // automation chooses by itself
 		m.attempt = nil
 		return
 	}
@@ -152,67 +157,9 @@ func (m *machine) resume(signature []byte) {
 	m.attempt = nil
 	s := m.live
 	s.locked, s.card, s.forget = false, at.card, time.Time{}
+	s.asks = !at.brought
 	s.used, s.proven = m.now, m.now
 	m.say("%s resumed the session", s.holder.UID)
-}
-
-func (in choose) tell(m *machine) {
-	var err error
-	switch {
-	case m.live == nil:
-		err = ErrNotSignedIn
-	case m.live.locked:
-		err = ErrLocked
-	case m.live.choice != nil || m.attempt != nil:
-		err = ErrBusy
-	default:
-		err = m.choose(in.id, in.role)
-	}
-	if err != nil {
-		m.do(answer{in.id, nil, err})
-	}
-}
-
-// choose tells the server of a role, for the ask of this number, or for the attempt where it is 0.
-func (m *machine) choose(ask uint64, id string) error {
-	for _, r := range m.live.login.Roles {
-		if r.ID == id {
-			op := m.operation()
-			m.live.choice = &choice{op, ask, r}
-			m.do(selectRole{op, lend(m.live.login), id})
-			return nil
-		}
-	}
-	return ErrNoSuchRole
-}
-
-func (in roleSelected) tell(m *machine) {
-	if m.live == nil || m.live.choice == nil || m.live.choice.op != in.op {
-		return
-	}
-	c := m.live.choice
-	m.live.choice = nil
-	var err error
-	if in.err != nil {
-		err = m.fail("choosing a role", in.err)
-	} else {
-		m.live.role, m.live.used, m.live.checked = &c.role, m.now, m.now
-		m.say("role: %s at %s", c.role.Name, c.role.Organisation)
-	}
-	if c.ask != 0 {
-		m.do(answer{c.ask, nil, err})
-	}
-	if at := m.attempt; c.ask == 0 && at != nil && at.step == selecting {
-		m.attempt = nil
-		if err != nil && !gone(err) {
-			m.complain(err)
-			m.refuse(err)
-		}
-	}
-	if gone(err) {
-		m.problem = ErrSessionEnded.Error()
-		m.end(ErrSessionEnded.Error(), nil, false)
-	}
 }
 
 func gone(err error) bool { return errors.Is(err, ErrSessionEnded) }

@@ -31,6 +31,7 @@ func (m *machine) end(why string, err error, tellServer bool) {
 func (m *machine) forget(tellServer bool) {
 	s := m.live
 	m.live = nil
+	m.closeRolePrompt()
 	if s.choice != nil {
 		m.do(cancel{s.choice.op})
 		if s.choice.ask != 0 {

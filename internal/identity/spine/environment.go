@@ -3,6 +3,7 @@ package spine
 import (
 	"crypto"
 	_ "embed" // environments.yaml
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -175,13 +176,13 @@ func proxyURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s is no URL", yamlfile.Quote(text))
+		return nil, errors.New("it is no URL") // and isn't shown: it may have a password in it all the same
 	case u.User != nil:
-		return nil, fmt.Errorf("a name or password of a proxy isn't taken from a file")
+		return nil, errors.New("a name or password of a proxy isn't taken from a file")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Port() == "":
-		return nil, fmt.Errorf("%s has no scheme, host or port", yamlfile.Quote(text))
+		return nil, errors.New("it has no scheme, host or port")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("%s is more than a host", yamlfile.Quote(text))
+		return nil, errors.New("it is more than a host")
 	}
 	return u, nil
 }

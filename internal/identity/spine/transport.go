@@ -57,17 +57,12 @@ func newTransport(e Environment, t Timeouts) (*http.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	proxy, err := proxyURL(e.Proxy)
+	choose, err := chooseProxy(e)
 	if err != nil {
-		return nil, fmt.Errorf("environment %q: proxy: %w", e.Name, err)
-	}
-	choose := http.ProxyURL(proxy) // nil is none
-	if e.Proxy == ProxyFromEnvironment {
-		fromEnvironment := httpproxy.FromEnvironment().ProxyFunc()
-		choose = func(r *http.Request) (*url.URL, error) { return fromEnvironment(r.URL) }
+		return nil, err
 	}
 	return &http.Transport{
-		Proxy:                  choose,
+		Proxy:                  func(r *http.Request) (*url.URL, error) { return choose(r.URL) },
 		DialContext:            (&net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    t.TLS,
@@ -78,6 +73,32 @@ func newTransport(e Environment, t Timeouts) (*http.Transport, error) {
 		MaxConnsPerHost:        4,
 		IdleConnTimeout:        30 * time.Second,
 	}, nil
+}
+
+// chooseProxy gives by which proxy an environment's servers are reached; the proxy is nil for none.
+func chooseProxy(e Environment) (func(server *url.URL) (*url.URL, error), error) {
+	if e.Proxy == ProxyFromEnvironment {
+		return httpproxy.FromEnvironment().ProxyFunc(), nil
+	}
+	proxy, err := proxyURL(e.Proxy)
+	if err != nil {
+		return nil, fmt.Errorf("environment %q: proxy: %w", e.Name, err)
+	}
+	return func(*url.URL) (*url.URL, error) { return proxy, nil }, nil
+}
+
+// LoginProxy is the proxy by which an environment's logins go, or nil for none. Where HTTPS_PROXY names it, it may have a
+// password in it: only its Host is to be shown.
+func LoginProxy(e Environment) (*url.URL, error) {
+	choose, err := chooseProxy(e)
+	if err != nil {
+		return nil, err
+	}
+	login, err := url.Parse(e.Login)
+	if err != nil {
+		return nil, fmt.Errorf("environment %q: login: %w", e.Name, err)
+	}
+	return choose(login)
 }
 
 // loadCAs reads a file of certificates; "" is nil, which is the system's.

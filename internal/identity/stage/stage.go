@@ -30,7 +30,7 @@ const (
 	UID = 65534
 	// Person is who the card is of: one whom spinesim knows, with two roles.
 	Person = "555000000101"
-	// Passcode is the card's.
+	// Passcode is the card's. Who is asked for a role declines, where no file Number holds the number to type.
 	Passcode = "739164"
 	// startTime is how long the agent may take to answer: much less on a machine that has nothing else to do.
 	startTime = time.Minute
@@ -116,7 +116,7 @@ func (s *Stage) write(policy string) error {
 		"environments.yaml": "environments:\n  stage:\n    title: A Spine to try with\n    login: " + s.running.URL + "\n    ca_file: ca.pem\n",
 		"policy.toml": fmt.Sprintf("environment = \"stage\"\nenvironments_file = %q\n[card]\nmodules = [%q]\n[prompt]\npinentry = %q\n%s",
 			s.path("environments.yaml"), opensc(), s.path("pinentry"), policy),
-		"pinentry": "#!/bin/sh\necho OK\nwhile read -r line; do\n  case \"$line\" in\n  GETPIN) [ -p " + s.Gate() + " ] && read -r _ <" + s.Gate() + "\n    printf 'D " + octal(Passcode) + "\\n'; echo OK ;;\n  BYE) echo OK; exit ;;\n  *) echo OK ;;\n  esac\ndone\n",
+		"pinentry": fmt.Sprintf(pinentry, s.Gate(), s.Number(), octal(Passcode)),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(s.path(name), []byte(text), 0o755); err != nil {
@@ -130,6 +130,27 @@ func (s *Stage) write(policy string) error {
 	}
 	return nil
 }
+
+// pinentry is a person at the agent's window: %[1]q is the gate, %[2]q the number of a role, %[3]s the passcode.
+const pinentry = `#!/bin/sh
+echo OK
+while read -r line; do
+  case "$line" in
+  SETPROMPT*) prompt=$line; echo OK ;;
+  GETPIN)
+    if [ "$prompt" != "SETPROMPT Number:" ]; then
+      [ -p %[1]q ] && read -r _ <%[1]q
+      printf 'D %[3]s\n'; echo OK
+    elif [ -f %[2]q ]; then
+      printf 'D '; cat %[2]q; echo OK
+    else
+      echo 'ERR 83886179 cancelled'
+    fi ;;
+  BYE) echo OK; exit ;;
+  *) echo OK ;;
+  esac
+done
+`
 
 // opensc is where Debian has OpenSC's module.
 func opensc() string {
@@ -155,6 +176,9 @@ func (s *Stage) Socket() string { return s.path("run/nhos-identity/agent.socket"
 
 // Gate is where a FIFO holds the answer of pinentry back until somebody writes a line to it.
 func (s *Stage) Gate() string { return s.path("gate") }
+
+// Number is where a file holds the number of the role that is typed when the agent asks for one.
+func (s *Stage) Number() string { return s.path("number") }
 
 // Audit is what the agent has audited so far, a line of JSON each.
 func (s *Stage) Audit() string {

@@ -251,3 +251,27 @@ func searchFiles(t *testing.T, s *stage.Stage, tickets []*secret.Text) {
 }
 
 func owner(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }
+
+// A person with two roles takes the second one in the window, by its number.
+func TestRoleIsChosenInTheWindow(t *testing.T) {
+	s, err := stage.Start(t.Context(), stage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.WriteFile(s.Number(), []byte("2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.Cards.MustInsert(t, 0, s.Card)
+	st := becomes(t, s, session.SignedIn)
+	if st.Role == nil || st.Role.ID != st.Roles[1].ID {
+		t.Errorf("the role is %+v of %+v", st.Role, st.Roles)
+	}
+	if theirs := s.Spine.Sessions(); len(theirs) != 1 || theirs[0].Role != st.Roles[1].ID {
+		t.Errorf("the Spine has %+v", theirs)
+	}
+}

@@ -54,6 +54,7 @@ var causes = []struct {
 	code Code
 }{
 	{session.ErrCancelled, UserAbort},
+	{card.ErrPadCancelled, UserAbort},
 	{session.ErrCardLocked, PINBlocked},
 	{session.ErrLastTry, AuthNotPossible},
 	{session.ErrNoReader, ReaderNotAvailable},

@@ -1,7 +1,6 @@
 package ticket
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -27,56 +26,34 @@ func (s *Server) converse(ctx context.Context, c *net.UnixConn) {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Now()) })
 	defer stop()
-	lines := make(chan []byte)
-	go func() {
-		defer close(lines)
-		s.read(ctx, c, lines)
-		watch(ctx, c, cancel)
-	}()
-	for line := range lines {
+	in := &requests{from: c}
+	for {
+		line, err := in.next()
+		if errors.Is(err, errTooLong) {
+			// Whatever follows isn't known to be a line's beginning: there is nothing more to say.
+			_ = s.send(c, Answer{Error: failure(err)})
+		}
+		if err != nil {
+			return
+		}
 		request, err := ParseRequest(line)
 		clear(line)
-		if err != nil {
+		switch {
+		case err != nil:
 			err = s.send(c, Answer{ID: request.ID, Error: failure(err)})
-		} else {
+		case request.Method == Subscribe:
+			request.Passcode.Wipe()
+			go func() {
+				in.drain()
+				watch(ctx, c, cancel)
+			}()
+			s.stream(ctx, c, request)
+			return
+		default:
 			err = s.answer(ctx, c, p, request)
 		}
 		if err != nil {
-			cancel()
-		}
-	}
-}
-
-// read sends each line that the program writes, until it writes no more. The receiver wipes it.
-func (s *Server) read(ctx context.Context, c *net.UnixConn, lines chan<- []byte) {
-	buffer := make([]byte, MaxRequestBytes+1)
-	defer func() { clear(buffer) }()
-	filled := 0
-	for {
-		for {
-			end := bytes.IndexByte(buffer[:filled], '\n')
-			if end < 0 {
-				break
-			}
-			line := bytes.Clone(buffer[:end])
-			copy(buffer, buffer[end+1:filled])
-			clear(buffer[filled-end-1 : filled])
-			filled -= end + 1
-			select {
-			case lines <- line:
-			case <-ctx.Done():
-				clear(line)
-				return
-			}
-		}
-		if filled == len(buffer) {
-			// Whatever follows isn't known to be a line's beginning: there is nothing more to say.
-			_ = s.send(c, Answer{Error: failure(invalid("the request is longer than %d bytes", MaxRequestBytes))})
-			return
-		}
-		n, err := c.Read(buffer[filled:])
-		filled += n
-		if err != nil {
+			in.wipe()
 			return
 		}
 	}
@@ -96,7 +73,7 @@ func watch(ctx context.Context, c *net.UnixConn, cancel context.CancelFunc) {
 	cancel()
 }
 
-// answer does what a request asks for.
+// answer does what a request asks for. Most answers come at once: only a program that waits is looked at.
 func (s *Server) answer(ctx context.Context, c *net.UnixConn, p Program, r Request) error {
 	if r.Method != SignIn { // there it is the agent's
 		r.Passcode.Wipe()
@@ -104,12 +81,10 @@ func (s *Server) answer(ctx context.Context, c *net.UnixConn, p Program, r Reque
 	if r.WaitSeconds == 0 {
 		r.WaitSeconds = maxWaitSeconds
 	}
-	a := Answer{ID: r.ID}
-	if r.Method == Subscribe {
-		return s.stream(ctx, c, r)
-	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.WaitSeconds)*time.Second)
 	defer cancel()
+	defer time.AfterFunc(hangUpEvery, func() { watch(ctx, c, cancel) }).Stop()
+	a := Answer{ID: r.ID}
 	err := s.do(ctx, r, &a)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.Join(errNobody, err)
@@ -167,19 +142,19 @@ func (s *Server) do(ctx context.Context, r Request, a *Answer) (err error) {
 }
 
 // stream sends the state as it is, and every event from then on.
-func (s *Server) stream(ctx context.Context, c *net.UnixConn, r Request) error {
+func (s *Server) stream(ctx context.Context, c *net.UnixConn, r Request) {
 	events := s.Sessions.Subscribe(ctx)
 	status, err := s.Sessions.Status()
 	if err != nil {
-		return s.send(c, Answer{ID: r.ID, Error: failure(err)})
+		_ = s.send(c, Answer{ID: r.ID, Error: failure(err)})
+		return
 	}
-	if err := s.send(c, Answer{ID: r.ID, Status: &status}); err != nil {
-		return err
-	}
-	for e := range events {
-		if err := s.send(c, Answer{ID: r.ID, Event: &e}); err != nil {
-			return err
+	err = s.send(c, Answer{ID: r.ID, Status: &status})
+	for err == nil {
+		e, open := <-events
+		if !open {
+			return
 		}
+		err = s.send(c, Answer{ID: r.ID, Event: &e})
 	}
-	return nil
 }

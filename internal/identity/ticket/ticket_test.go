@@ -1,6 +1,7 @@
 package ticket_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -89,6 +90,9 @@ func (s *sessions) Subscribe(ctx context.Context) <-chan session.Event {
 			case e := <-s.events:
 				out <- e
 			case <-ctx.Done():
+				if s.gone != nil {
+					s.gone <- struct{}{}
+				}
 				return
 			}
 		}
@@ -264,6 +268,62 @@ func TestWhoHangsUpTakesBack(t *testing.T) {
 	case <-s.gone:
 	case <-time.After(3 * time.Second):
 		t.Fatal("nobody noticed")
+	}
+}
+
+// Requests that come in one piece are answered one after the other, and a piece of one waits for its rest.
+func TestSeveralRequestsAtOnce(t *testing.T) {
+	path, _ := open(t, &sessions{})
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	write := func(text string) {
+		if _, err := c.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`{"id":1,"method":"Roles"}` + "\n\n" + `{"id":3,"method":"Roles"}` + "\n" + `{"id":4,"meth`)
+	lines := bufio.NewScanner(c)
+	next := func(want string) {
+		t.Helper()
+		if !lines.Scan() || !strings.Contains(lines.Text(), want) {
+			t.Errorf("%s, %v; want %s", lines.Text(), lines.Err(), want)
+		}
+	}
+	next(`"id":1`)
+	next("INVALID_PARAMETER")
+	next(`"id":3`)
+	write(`od":"Roles"}` + "\n" + `{"id":5,"method":"Roles"}` + "\n")
+	_ = c.(*net.UnixConn).CloseWrite()
+	next(`"id":4`)
+	next(`"id":5`)
+	if lines.Scan() {
+		t.Errorf("one answer more: %s", lines.Text())
+	}
+}
+
+// A subscriber gets events as long as it is there, also when it has ended what it sends, and no longer.
+func TestSubscriberThatHangsUp(t *testing.T) {
+	s := &sessions{events: make(chan session.Event), gone: make(chan struct{}, 1)}
+	path, _ := open(t, s)
+	c := dial(t, path)
+	if _, err := c.Call(t.Context(), ticket.Request{Method: ticket.Subscribe}); err != nil {
+		t.Fatal(err)
+	}
+	c.EndSending(t)
+	time.Sleep(300 * time.Millisecond)
+	s.events <- session.Event{Number: 1}
+	if a, err := c.Next(t.Context()); err != nil || a.Event == nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	_ = c.Close()
+	select {
+	case <-s.gone:
+	case <-time.After(5 * time.Second):
+		t.Error("nobody noticed")
 	}
 }
 

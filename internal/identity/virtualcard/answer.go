@@ -21,7 +21,7 @@ func (c *Card) answer(ctx context.Context, apdu []byte, strictT0 bool) ([]byte, 
 		c.stats.First = c.stats.Last
 	}
 	before := c.stats
-	answer, err := c.process(apdu, strictT0 || c.faults.StrictT0)
+	answer, err := c.process(apdu, strictT0 || c.faults.StrictT0 || c.faults.T0)
 	signed := c.stats.Signatures > before.Signatures
 	verified := c.stats.Verifies > before.Verifies
 	faults := c.faults
@@ -69,7 +69,7 @@ func (c *Card) hold(ctx context.Context, apdu []byte) {
 // process runs one command and cuts what it gives into what fits one answer.
 func (c *Card) process(apdu []byte, strictT0 bool) ([]byte, error) {
 	cmd, ok := parseCommand(apdu)
-	if !ok {
+	if !ok || c.faults.T0 && !fitsT0(apdu) {
 		return status(statusLength), nil
 	}
 	if cmd.ins == insGetResponse {

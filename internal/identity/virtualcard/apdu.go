@@ -65,6 +65,12 @@ func parseCommand(b []byte) (command, bool) {
 	return c.withBody(body[3:], length, 2)
 }
 
+// fitsT0 says whether a command is one of T=0: five bytes, of which the last one counts the data that follow, if any
+// (ISO 7816-3, 10.3.2).
+func fitsT0(b []byte) bool {
+	return len(b) == 5 || len(b) > 5 && len(b) == 5+int(b[4])
+}
+
 // withBody takes length bytes of data from rest, and the expected length of expectedBytes bytes behind it, if any.
 func (c command) withBody(rest []byte, length, expectedBytes int) (command, bool) {
 	if length == 0 || (len(rest) != length && len(rest) != length+expectedBytes) {

@@ -36,6 +36,7 @@ type Faults struct {
 	// it returns. ctx ends when the card leaves the reader.
 	Hold func(ctx context.Context, m Moment)
 
+	T0          bool // it speaks T=0 alone, and its answer to reset says so; for a card that isn't in a reader yet
 	StrictT0    bool // every answer waits for GET RESPONSE, as with a real T=0 card
 	Chunk       int  // bytes in one answer; 0 is 256
 	CountOf61FF bool // says 61 FF where more than 255 bytes wait, which OpenSC takes for a count

@@ -26,7 +26,7 @@ const (
 	maxVscard = 64 << 10
 )
 
-// atrT0 says T=0, the only protocol of QEMU's reader: "NHSIA" in its historical bytes is for people.
+// atrT0 says T=0, which is the only protocol of QEMU's reader: "NHSIA" in its historical bytes is for people.
 var atrT0 = []byte{0x3B, 0x05, 'N', 'H', 'S', 'I', 'A'}
 
 // QEMU is the reader of a guest (-device usb-ccid) whose card device (-device ccid-card-passthru,chardev=…) is a Unix

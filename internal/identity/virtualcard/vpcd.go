@@ -25,6 +25,16 @@ const (
 // atrT1 is the shortest answer to reset of a card that speaks T=1, whose reader passes whole APDUs on.
 var atrT1 = []byte{0x3B, 0x80, 0x01, 0x81}
 
+// atr is the card's answer to reset.
+func (c *Card) atr() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.faults.T0 {
+		return atrT0
+	}
+	return atrT1
+}
+
 // VPCD is a slot of the virtual reader of pcscd's driver vpcd. A card is in it while there is a connection.
 //
 // vpcd listens on every interface: run it in a network namespace only.
@@ -116,7 +126,7 @@ func serveVPCD(ctx context.Context, conn io.ReadWriter, card *Card) error {
 				return err
 			}
 		case message[0] == vpcdATR:
-			answer = atrT1
+			answer = card.atr()
 		case message[0] == vpcdPowerOn:
 			card.powerUp()
 			continue

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -186,7 +187,7 @@ func (e *engine) look() error {
 	report := card.Report{Readers: merge(views)}
 	failure := e.failure
 	switch {
-	case failure == nil && len(report.Readers) == 0 && e.service.down():
+	case failure == nil && len(report.Readers) == 0 && e.service.down() && slices.ContainsFunc(e.modules, needsService):
 		failure = card.ErrNoService
 	case failure == nil && len(report.Readers) == 0 && len(failures) > 0:
 		failure = errors.Join(failures...)
@@ -199,13 +200,18 @@ func (e *engine) look() error {
 	return nil
 }
 
+func needsService(m *module) bool { return !m.software }
+
 func (e *engine) sign(request card.SignOrder, passcode *secret.Text) ([]byte, error) {
 	for _, m := range e.modules {
 		if slot := m.slotOf(request.Card); slot != nil {
 			signature, err := m.sign(slot, request, passcode, e.open.TrustPad)
-			// Without pcscd a driver sees no card, and says either.
-			if (errors.Is(err, card.ErrModule) || errors.Is(err, card.ErrRemoved)) && (e.service.down() || !serviceAnswers()) {
-				err = card.ErrNoService
+			gone := errors.Is(err, card.ErrModule) || errors.Is(err, card.ErrRemoved)
+			switch {
+			case gone && m.software:
+				err = m.recheck(slot.card.Serial, err)
+			case gone && (e.service.down() || !serviceAnswers()):
+				err = card.ErrNoService // without pcscd a driver sees no card, and says either
 			}
 			return signature, err
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/miekg/pkcs11"
@@ -29,6 +30,8 @@ type module struct {
 	p11   *pkcs11.Ctx
 	raw   rawModule
 	slots map[uint]*slot
+	// software says that the module has slots and that none of them is a device: pcscd has nothing to do with it.
+	software bool
 }
 
 // slot is one of a module's, as it was seen last.
@@ -69,6 +72,17 @@ func (m *module) restart() {
 	_ = m.p11.Initialize() // a failure shows at the next look
 }
 
+// recheck looks afresh for the token that a module in software failed with, and gives the reason: SoftHSM notices at no
+// other time that a token was removed.
+func (m *module) recheck(serial string, failure error) error {
+	m.restart()
+	readers, err := m.look()
+	if err == nil && !slices.ContainsFunc(readers, func(r card.Reader) bool { return r.Card != nil && r.Card.Serial == serial }) {
+		return card.ErrRemoved
+	}
+	return failure
+}
+
 // wait waits in the module for changes, where it can.
 func (m *module) wait(e *engine) {
 	counted := false
@@ -96,11 +110,16 @@ func (m *module) look() ([]card.Reader, error) {
 	}
 	m.forget(numbers)
 	var readers []card.Reader
+	known, devices := 0, 0
 	for _, number := range numbers {
 		info, err := m.p11.GetSlotInfo(number)
 		if err != nil {
 			m.drop(number)
 			continue // it went between the two calls
+		}
+		known++
+		if info.Flags&pkcs11.CKF_HW_SLOT != 0 {
+			devices++
 		}
 		s := m.slots[number]
 		if s == nil {
@@ -118,6 +137,7 @@ func (m *module) look() ([]card.Reader, error) {
 		}
 		readers = append(readers, reader)
 	}
+	m.software = known > 0 && devices == 0
 	return readers, nil
 }
 

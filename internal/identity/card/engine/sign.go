@@ -118,6 +118,15 @@ func (m *module) login(s *slot, session pkcs11.SessionHandle, user uint, passcod
 		return nil
 	case pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_INVALID:
 		return &card.PasscodeError{Left: s.card.TriesLeft, Length: true}
+	case pkcs11.CKR_ARGUMENTS_BAD, pkcs11.CKR_FUNCTION_NOT_SUPPORTED:
+		if passcode == nil {
+			return card.ErrNoPad
+		}
+	case pkcs11.CKR_FUNCTION_CANCELED, pkcs11.CKR_CANCEL:
+		if err := m.classify(s, "waiting for the passcode at the reader", pkcs11.Error(code)); passcode != nil || errors.Is(err, card.ErrRemoved) {
+			return err
+		}
+		return card.ErrPadCancelled
 	case pkcs11.CKR_PIN_LOCKED:
 		return &card.PasscodeError{Left: 0, Locked: true}
 	case pkcs11.CKR_PIN_INCORRECT:
