@@ -29,6 +29,7 @@ type OpenOrder struct {
 type SignOrder struct {
 	Card    ID     `json:"card"`
 	KeyID   []byte `json:"keyId"`
+	LastTry bool   `json:"lastTry,omitempty"`
 	Digest  Digest `json:"digest"`
 	Content []byte `json:"content"`
 }
@@ -62,12 +63,13 @@ const (
 	kindLocked      = "locked"
 	kindLength      = "length"
 	kindPasscode    = "passcode"
+	kindLastTry     = "last try"
 	kindCertificate = "certificate"
 	kindOther       = "other"
 )
 
 // sentinels are the errors that are known by identity.
-var sentinels = map[string]error{kindRemoved: ErrRemoved, kindModule: ErrModule, kindService: ErrNoService}
+var sentinels = map[string]error{kindRemoved: ErrRemoved, kindModule: ErrModule, kindService: ErrNoService, kindLastTry: ErrLastTry}
 
 // NewFailure packs an error; nil for nil.
 func NewFailure(err error) *Failure {

@@ -41,8 +41,9 @@ func (screenLocks) tell(m *machine) {
 	if m.settings.Mode == Enhanced {
 		m.lock("the screen was locked")
 	}
-	if m.attempt != nil && m.attempt.step.asks() {
-		// A prompt behind a locked screen is seen by nobody.
+	if at := m.attempt; at != nil && (at.step.asks() || m.settings.Mode == Enhanced) {
+		// A prompt behind a locked screen is seen by nobody; and a passcode that was typed before it was locked is no proof
+		// of who unlocks it.
 		m.abort(fmt.Errorf("the screen was locked: %w", ErrLocked))
 	}
 }

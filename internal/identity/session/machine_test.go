@@ -40,6 +40,9 @@ type world struct {
 	secrets []string        // all that ever were
 	alive   map[string]bool // tickets that the server knows
 	given   []*secret.Text  // passcodes that were typed
+	screen  bool            // is locked
+	proven  bool            // a passcode was typed since the screen was locked or the computer slept
+	allowed int             // last tries that somebody allowed and nobody has used yet
 	mine    []spine.Login   // logins as the server gave them
 	events  []Event
 }
@@ -73,6 +76,14 @@ func newWorld(t failer, s Settings) *world {
 // tell gives the machine an input, does at once what takes no time, and holds what must hold.
 func (w *world) tell(in input) {
 	before := w.m.state()
+	switch in.(type) {
+	case screenLocks:
+		w.screen, w.proven = true, false
+	case screenUnlocks:
+		w.screen = false
+	case sleeps:
+		w.proven = false
+	}
 	for _, e := range w.m.step(w.now, in) {
 		switch e := e.(type) {
 		case answer:
@@ -114,6 +125,9 @@ func (w *world) answered(a answer) {
 		if !slices.ContainsFunc(w.cards, func(c card.Card) bool { return c.Label == w.m.live.holder.UID }) && w.m.broken == nil {
 			w.t.Fatal("a ticket after the card was removed")
 		}
+	}
+	if w.m.settings.Mode == Enhanced && (w.screen || !w.proven) {
+		w.t.Fatal("a ticket without a passcode since the screen was locked")
 	}
 	if w.m.live.role == nil && len(w.m.live.login.Roles) > 0 {
 		w.t.Fatal("a ticket without a role")
@@ -245,9 +259,11 @@ func (w *world) person(e openPrompt, well bool) promptDone {
 	case e.q.Kind == AskWhichCard:
 		d.reply.Choice = len(e.q.Options) - 1
 	case e.q.Kind == AskLastTry:
-		d.reply.Yes = well
+		if d.reply.Yes = well; well {
+			w.allowed++
+		}
 	case well:
-		d.reply.Passcode = secret.New([]byte(rightPasscode))
+		d.reply.Passcode, w.proven = secret.New([]byte(rightPasscode)), true
 	default:
 		d.reply.Passcode = secret.New([]byte(wrongPasscode))
 	}
@@ -257,7 +273,7 @@ func (w *world) person(e openPrompt, well bool) promptDone {
 	return d
 }
 
-// sign is the card: it counts the tries that it was shown.
+// sign is the card and its driver: the card counts the tries that it was shown, the driver keeps the last one back.
 func (w *world) sign(e sign, well bool) signed {
 	defer e.request.Passcode.Wipe()
 	for _, c := range w.cards {
@@ -267,8 +283,15 @@ func (w *world) sign(e sign, well bool) signed {
 		switch left := w.left[c.Serial]; {
 		case left == 0:
 			w.t.Fatal("a locked card was shown another passcode")
+		case left == 1 && !e.request.LastTry:
+			return signed{e.op, nil, card.ErrLastTry}
+		case left == 1 && w.allowed == 0:
+			w.t.Fatal("the last try was risked, and nobody allowed it")
 		case string(e.request.Passcode.Reveal()) != rightPasscode:
 			w.left[c.Serial] = left - 1
+			if left == 1 {
+				w.allowed--
+			}
 			return signed{e.op, nil, &card.PasscodeError{Left: left - 1, Locked: left == 1}}
 		case !well:
 			return signed{e.op, nil, card.ErrModule}
@@ -307,6 +330,10 @@ func (w *world) ask(a ask) {
 	w.waiting[a.id] = a.want
 	if a.passcode != nil {
 		w.given = append(w.given, a.passcode)
+		w.proven = w.proven || string(a.passcode.Reveal()) == rightPasscode
+	}
+	if a.lastTry {
+		w.allowed++
 	}
 	w.tell(asked{&a})
 }
@@ -348,6 +375,14 @@ func TestAnyOrder(t *testing.T) {
 				i := rapid.IntRange(0, len(w.cards)-1).Draw(t, "which")
 				w.cards = slices.Delete(w.cards, i, i+1)
 				w.look()
+			},
+			"another program uses a try": func(t *rapid.T) {
+				if len(w.cards) == 0 {
+					t.Skip()
+				}
+				if serial := w.cards[0].Serial; w.left[serial] > 1 {
+					w.left[serial]--
+				}
 			},
 			"driver fails": func(*rapid.T) { w.tell(cardsFailed{card.ErrModule}) },
 			"look":         func(*rapid.T) { w.look() },
