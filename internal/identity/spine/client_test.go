@@ -317,6 +317,34 @@ func TestWhatIsSent(t *testing.T) {
 	}
 }
 
+// TestRedirections has a server that sends a client to another page of its own: what was posted goes there only where it
+// stays what it is.
+func TestRedirections(t *testing.T) {
+	for status, follows := range map[int]struct{ post, get bool }{301: {false, true}, 302: {false, true}, 303: {false, true}, 307: {true, true}, 308: {true, true}} {
+		for method, want := range map[string]bool{"POST": follows.post, "GET": follows.get} {
+			var asked []string
+			client := at(t, func(w http.ResponseWriter, r *http.Request) {
+				asked = append(asked, r.Method)
+				if r.URL.Path != "/there" {
+					w.Header().Set("Location", "/there")
+					w.WriteHeader(status)
+					return
+				}
+				fmt.Fprint(w, `<gpOBJECT><gpPARAM name="challenge">Y2hhbGxlbmdl</gpPARAM><gpPARAM name="signature">x</gpPARAM></gpOBJECT> OK`)
+			})
+			var err error
+			if method == "POST" {
+				_, err = client.Activate(t.Context())
+			} else {
+				err = client.SelectRole(t.Context(), secret.New([]byte("x")), "1")
+			}
+			if (err == nil) != want || want != (len(asked) == 2) || !want && !errors.Is(err, spine.ErrStatus) {
+				t.Errorf("HTTP %d to a %s: the server is asked by %v, %v", status, method, asked, err)
+			}
+		}
+	}
+}
+
 func TestAnalytics(t *testing.T) {
 	header := ""
 	client := at(t, func(_ http.ResponseWriter, r *http.Request) { header = r.Header.Get("Analytics") })
