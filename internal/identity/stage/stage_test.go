@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -232,6 +233,10 @@ func searchFiles(t *testing.T, s *stage.Stage, tickets []*secret.Text) {
 		if text == "" || found([]byte(text), tickets) {
 			t.Errorf("the %s is empty or holds a secret:\n%s", name, text)
 		}
+	}
+	// Neither challenges nor what was signed, as the first agents' log did.
+	if word := regexp.MustCompile(`[A-Za-z0-9+/=]{40,}`).FindString(s.Log()); word != "" {
+		t.Errorf("the log holds %q", word)
 	}
 	searched := 0
 	err := filepath.WalkDir(s.Folder, func(path string, e fs.DirEntry, err error) error {
