@@ -61,9 +61,12 @@ func TestDriversAreKeptFromWritingDown(t *testing.T) {
 // FuzzReport holds that nothing that the card process says breaks the agent, or becomes a signature beside a failure.
 func FuzzReport(f *testing.F) {
 	for _, report := range []Report{
-		{Number: 1, Signature: []byte("x")}, {Number: 2, Failure: NewFailure(&PasscodeError{Left: 2})}, {Number: 3, Unknown: true},
+		{Number: 1, Signature: []byte("x")},
+		{Number: 2, Failure: NewFailure(&PasscodeError{Left: 2})},
+		{Number: 3, Unknown: true},
 		{Readers: []Reader{{Name: "A"}, {Name: "A", Card: &Card{ID: "1", Serial: "x", Certificates: []Certificate{{KeyID: []byte{1}, DER: []byte("y")}}}}}},
-		{Failure: &Failure{Kind: kindLocked}}, {Failure: &Failure{Kind: "unheard of"}},
+		{Failure: &Failure{Kind: kindLocked}},
+		{Failure: &Failure{Kind: "unheard of"}},
 	} {
 		var pipe bytes.Buffer
 		if err := wire.Send(&pipe, report, nil); err != nil {
