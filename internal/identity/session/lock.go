@@ -46,6 +46,10 @@ func (screenLocks) tell(m *machine) {
 		// of who unlocks it.
 		m.abort(fmt.Errorf("the screen was locked: %w", ErrLocked))
 	}
+	if m.attempt == nil {
+		// Who waits for an earlier session's end isn't asked either, and a passcode that was brought isn't kept for later.
+		m.refuse(fmt.Errorf("the screen was locked: %w", ErrLocked), m.needsAttempt)
+	}
 }
 
 func (screenUnlocks) tell(m *machine) {
@@ -58,6 +62,7 @@ func (sleeps) tell(m *machine) {
 	if m.attempt != nil {
 		m.abort(ErrSlept)
 	}
+	m.refuse(ErrSlept, m.needsAttempt)
 	if m.settings.Mode == Enhanced {
 		m.lock("the computer went to sleep")
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -224,6 +225,40 @@ func TestSleep(t *testing.T) {
 	if len(w.mine) != 1 {
 		t.Errorf("%d logins: the session is to be the one that there was", len(w.mine))
 	}
+}
+
+// A prompt behind a locked screen is seen by nobody.
+func TestNoPromptBehindALockedScreen(t *testing.T) {
+	for _, mode := range []Mode{Normal, Enhanced, Persistent, Mobility} {
+		w := newWorld(t, Settings{Mode: mode})
+		w.insert(jo)
+		w.is(PasscodeNeeded)
+		w.ask(ask{want: wantTicket})
+		w.tell(screenLocks{})
+		w.is(CardPresent)
+		if len(w.waiting) != 0 || !w.m.prompt.closing {
+			t.Errorf("%s: %d wait, the prompt is %+v", mode, len(w.waiting), w.m.prompt)
+		}
+		w.ask(ask{want: wantTicket})
+		w.all()
+		w.is(CardPresent)
+	}
+}
+
+// TestOrderOfASignIn has the card see the passcode only once the server has given a challenge.
+func TestOrderOfASignIn(t *testing.T) {
+	w := newWorld(t, Settings{})
+	w.roles = 1
+	w.insert(jo)
+	var order []string
+	for len(w.pending) == 1 {
+		order = append(order, strings.TrimPrefix(fmt.Sprintf("%T", w.pending[0]), "session."))
+		w.finish(0, true)
+	}
+	if want := []string{"openPrompt", "activate", "sign", "validate", "selectRole"}; !slices.Equal(order, want) {
+		t.Errorf("what is done is %q, not %q", order, want)
+	}
+	w.is(SignedIn)
 }
 
 // A passcode that was typed before the screen was locked proves nothing of who unlocks it: in enhanced mode it is asked for
