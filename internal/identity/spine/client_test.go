@@ -467,6 +467,28 @@ func TestSlow(t *testing.T) {
 	}
 }
 
+// TestEndless has a server whose answer doesn't end: no more of it is read than an answer may have.
+func TestEndless(t *testing.T) {
+	const enough = 64 << 20
+	sent := make(chan int, 1)
+	client := at(t, func(w http.ResponseWriter, _ *http.Request) {
+		all := 0
+		defer func() { sent <- all }()
+		for part := make([]byte, 64<<10); all < enough; all += len(part) {
+			if _, err := w.Write(part); err != nil {
+				return
+			}
+		}
+	})
+	if _, err := client.Activate(t.Context()); !errors.Is(err, spine.ErrSyntax) || !strings.Contains(err.Error(), "larger than") {
+		t.Error(err)
+	}
+	// What is on its way when the client hangs up is in buffers of the kernel.
+	if got := <-sent; got > enough/2 {
+		t.Errorf("%d bytes were read", got)
+	}
+}
+
 // TestHangs has a server that takes connections and says nothing.
 func TestHangs(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -161,6 +161,10 @@ func TestDay(t *testing.T) {
 		t.Errorf("the audit has %d successes\n%s", n, s.Audit())
 	}
 	searchFiles(t, s, tickets)
+	// The agent doesn't claim to be another program, and tells nothing of the computer.
+	if told := s.SpineLog(); !strings.Contains(told, "agent=nhos-identity/") || strings.Count(told, "analytics=false") != 2 || strings.Contains(told, "analytics=true") {
+		t.Errorf("the Spine was told\n%s", told)
+	}
 }
 
 // signIn is automation: the passcode comes by a pipe.
