@@ -68,8 +68,8 @@ func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{"environment = \"live\"", "[session]\nidle = \"10m\"", "locked = [\"a\"]\n[card]\nmodules=[]", "a.b.c = 1", "[[session]]"} {
 		f.Add(seed)
 	}
+	file := filepath.Join(f.TempDir(), "policy.toml")
 	f.Fuzz(func(t *testing.T, text string) {
-		file := filepath.Join(t.TempDir(), "policy.toml")
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

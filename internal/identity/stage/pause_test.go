@@ -9,6 +9,7 @@ import (
 // TestPartsThatStandStill stops one part after the other for ten seconds in the middle of a sign-in, as a computer does that
 // is out of memory, and lets it go on: so does the sign-in, and nothing is lost.
 func TestPartsThatStandStill(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	const still = 10 * time.Second
 	signal := func(pid int, pause bool) error {
 		return syscall.Kill(pid, map[bool]syscall.Signal{true: syscall.SIGSTOP, false: syscall.SIGCONT}[pause])
