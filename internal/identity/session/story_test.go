@@ -203,7 +203,7 @@ func TestScreen(t *testing.T) {
 func TestSleep(t *testing.T) {
 	w := signedIn(t, Settings{})
 	w.tell(sleeps{})
-	w.now = w.now.Add(time.Hour)
+	w.now = w.now.Add(10 * time.Second) // too soon for a check, if there had been no sleep
 	clear(w.alive)
 	w.tell(wakes{})
 	w.is(SignedIn)
@@ -259,6 +259,24 @@ func TestOrderOfASignIn(t *testing.T) {
 		t.Errorf("what is done is %q, not %q", order, want)
 	}
 	w.is(SignedIn)
+}
+
+// Whoever waits for an earlier session's end is answered when the computer sleeps or the screen is locked: a passcode that a
+// program brought isn't kept for afterwards.
+func TestNobodyWaitsThroughASleep(t *testing.T) {
+	for name, in := range map[string]input{"sleep": sleeps{}, "screen": screenLocks{}} {
+		w := signedIn(t, Settings{})
+		w.request(func(n uint64) input { return leaveNow{n} })
+		w.is(SigningOut)
+		passcode := secret.New([]byte(rightPasscode))
+		w.ask(ask{want: wantSignIn, passcode: passcode})
+		w.ask(ask{want: wantTicket})
+		w.is(SigningOut)
+		w.tell(in)
+		if len(w.waiting) != 0 || passcode.Len() != 0 {
+			t.Errorf("%s: %d wait, the passcode has %d bytes", name, len(w.waiting), passcode.Len())
+		}
+	}
 }
 
 // A passcode that was typed before the screen was locked proves nothing of who unlocks it: in enhanced mode it is asked for
