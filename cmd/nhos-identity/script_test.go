@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 type desk struct{}
 
 func (desk) Watch(ctx context.Context, seen func([]card.Reader, error)) {
-	seen([]card.Reader{{Name: "Reader 00"}, {Name: "Reader 01", Card: &card.Card{ID: "card1", MinPasscode: 4, MaxPasscode: 8, TriesLeft: 3}}}, nil)
+	seen([]card.Reader{{Name: "Reader 00"}, {Name: "Reader 01", Card: &card.Card{ID: "card1", MinPasscode: 4, MaxPasscode: 8, TriesLeft: 3}}, {Name: "Reader \x1b[2J02"}}, nil)
 	<-ctx.Done()
 }
 

@@ -41,7 +41,9 @@ tried once, and not at all where a wrong one would lock the card.`,
 				return ui.Usage(errors.New("--here and --passcode-fd exclude each other"))
 			case here:
 				var text []byte
-				text, err = ui.AskSecret("Passcode of the smartcard: ")
+				if text, err = ui.AskSecret("Passcode of the smartcard: "); err != nil {
+					return fmt.Errorf("asking for the passcode: %w", err)
+				}
 				r.Passcode = secret.New(text)
 			case fd >= 0:
 				r.Passcode, err = readPasscode(fd)

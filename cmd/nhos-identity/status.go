@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,24 +32,26 @@ func (f *flags) show(w io.Writer, s session.Status) error {
 	if f.json {
 		return ui.WriteJSON(w, s)
 	}
-	fmt.Fprintf(w, "%s since %s\n", s.State, s.Since.Local().Format("15:04:05"))
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s since %s\n", s.State, s.Since.Local().Format("15:04:05"))
 	if s.UID != "" {
-		fmt.Fprintf(w, "person   %s (%s)\n", s.Name, s.UID)
+		fmt.Fprintf(&b, "person   %s (%s)\n", s.Name, s.UID)
 	}
 	if s.Role != nil {
-		fmt.Fprintf(w, "role     %s\n", describe(*s.Role))
+		fmt.Fprintf(&b, "role     %s\n", describe(*s.Role))
 	}
 	if !s.Ends.IsZero() {
-		fmt.Fprintf(w, "ends     at %s, whatever happens\n", s.Ends.Local().Format("15:04"))
+		fmt.Fprintf(&b, "ends     at %s, whatever happens\n", s.Ends.Local().Format("15:04"))
 	}
-	fmt.Fprintf(w, "mode     %s\n", s.Mode)
+	fmt.Fprintf(&b, "mode     %s\n", s.Mode)
 	for _, r := range s.Readers {
-		fmt.Fprintf(w, "reader   %s: %s\n", r.Name, contents(r))
+		fmt.Fprintf(&b, "reader   %s: %s\n", r.Name, contents(r))
 	}
 	if s.Problem != "" {
-		fmt.Fprintf(w, "problem  %s\n", s.Problem)
+		fmt.Fprintf(&b, "problem  %s\n", s.Problem)
 	}
-	return nil
+	_, err := io.WriteString(w, ui.Printable(b.String())) // names of readers and of people come from outside
+	return err
 }
 
 // contents says what is in a reader.

@@ -9,6 +9,7 @@ import (
 
 	"nhos.org/nhos/internal/identity/session"
 	"nhos.org/nhos/internal/identity/ticket"
+	"nhos.org/nhos/internal/ui"
 )
 
 func newWatch(f *flags) *cobra.Command {
@@ -46,6 +47,6 @@ func (f *flags) tell(w io.Writer, a ticket.Answer) error {
 	if f.json {
 		return json.NewEncoder(w).Encode(e)
 	}
-	_, err := fmt.Fprintf(w, "%s  %-15s  %s\n", e.Time.Local().Format("15:04:05"), e.To, e.Reason)
+	_, err := fmt.Fprintf(w, "%s  %-15s  %s\n", e.Time.Local().Format("15:04:05"), e.To, ui.Printable(e.Reason))
 	return err
 }

@@ -40,7 +40,7 @@ is asked for on the terminal.`,
 			if err != nil {
 				return err
 			}
-			private, err := signature.LoadPrivate(key, ui.AskSecret)
+			private, err := signature.LoadPrivate(key, askPassphrase)
 			if err != nil {
 				return err
 			}
@@ -61,4 +61,13 @@ is asked for on the terminal.`,
 	c.Flags().StringVar(&key, "key", "", "`file` of the private key: ed25519 (OpenSSH or PEM) or OpenPGP")
 	c.Flags().StringVar(&fresh, "new-key", "", "make an ed25519 key in `FILE` instead, and its public part in FILE.pub")
 	return c
+}
+
+// askPassphrase asks for that of a locked key.
+func askPassphrase(prompt string) ([]byte, error) {
+	text, err := ui.AskSecret(prompt)
+	if err != nil {
+		return nil, fmt.Errorf("it is locked by a passphrase: %w", err)
+	}
+	return text, nil
 }

@@ -13,14 +13,14 @@ import (
 func AskSecret(prompt string) ([]byte, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
-		return nil, Hint(errors.New("it is locked by a passphrase, and there is no terminal to ask for it"), "run it in a terminal")
+		return nil, Hint(errors.New("there is no terminal to ask for a secret on"), "run it in a terminal")
 	}
 	defer tty.Close()
 	fmt.Fprint(tty, prompt)
 	secret, err := term.ReadPassword(int(tty.Fd()))
 	fmt.Fprintln(tty)
 	if err != nil {
-		return nil, fmt.Errorf("asking for a passphrase: %w", err)
+		return nil, fmt.Errorf("asking for a secret on the terminal: %w", err)
 	}
 	return secret, nil
 }

@@ -58,6 +58,7 @@ type SignRequest struct {
 	Card     ID
 	KeyID    []byte
 	Passcode *secret.Text // nil only where the passcode is typed at the reader
+	LastTry  bool         // the passcode may be tried where a wrong one locks the card
 	Digest   Digest
 	Content  []byte // what is signed; the digest of it is made by the engine
 }
@@ -82,6 +83,8 @@ var (
 	ErrPadCancelled = errors.New("no passcode was typed at the reader: it was cancelled there, or took too long")
 	// ErrNoService says that pcscd doesn't answer.
 	ErrNoService = errors.New("the smartcard service (pcscd) doesn't answer")
+	// ErrLastTry says that the passcode wasn't sent to the card: a wrong one would lock it, and nobody allowed that.
+	ErrLastTry = errors.New("only one passcode try is left, and it isn't risked without a confirmation")
 )
 
 // PasscodeError says that a card didn't take the passcode.

@@ -28,6 +28,7 @@ type like struct {
 	from, till time.Time
 	ca         bool
 	slot       string
+	moreNames  bool // in the subject, whose third part is otherwise the number
 }
 
 func certificate(t testing.TB, id byte, like like) card.Certificate {
@@ -49,6 +50,9 @@ func certificate(t testing.TB, id byte, like like) card.Certificate {
 		like.till = like.from.AddDate(2, 0, 0)
 	}
 	subject := pkix.Name{Organization: []string{"nhs"}, OrganizationalUnit: []string{"people", "another"}}
+	if like.moreNames {
+		subject.Country, subject.SerialNumber = []string{"GB"}, "7"
+	}
 	for _, cn := range like.cn {
 		subject.ExtraNames = append(subject.ExtraNames, pkix.AttributeTypeAndValue{Type: []int{2, 5, 4, 3}, Value: cn})
 	}
@@ -137,8 +141,10 @@ func TestChooseIgnoresOrder(t *testing.T) {
 }
 
 func TestUID(t *testing.T) {
-	if uid, err := card.UID(certificate(t, 0, like{})); uid != "555123456789" || err != nil {
-		t.Errorf("%q, %v", uid, err)
+	for _, like := range []like{{}, {moreNames: true}} { // wherever it stands
+		if uid, err := card.UID(certificate(t, 0, like)); uid != "555123456789" || err != nil {
+			t.Errorf("%q, %v", uid, err)
+		}
 	}
 	for _, wrong := range []card.Certificate{{}, {DER: []byte("no certificate")}, certificate(t, 0, like{cn: []string{"Bloggs Jo"}})} {
 		if uid, err := card.UID(wrong); uid != "" || err == nil {

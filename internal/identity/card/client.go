@@ -112,8 +112,9 @@ func (c *Client) Close() error {
 // Sign returns the PKCS#1 v1.5 signature (256 bytes with a key of 2048 bits) over the digest of the content, checked
 // against the card's certificate. The request's passcode stays the caller's to wipe.
 //
-// Errors: *PasscodeError, ErrRemoved (also when the card went meanwhile), *CertificateError when its key isn't there,
-// ErrNoPad and ErrPadCancelled where the reader was to ask for the passcode, ErrNoService, ErrModule when the driver fails or hangs, and ctx's. When ctx ends first, the card may still sign; what it
+// Errors: *PasscodeError, ErrLastTry, ErrRemoved (also when the card went meanwhile), *CertificateError when its key isn't there,
+// ErrNoPad and ErrPadCancelled where the reader was to ask for the passcode, ErrNoService, ErrModule when the driver fails or
+// hangs, and ctx's. When ctx ends first, the card may still sign; what it
 // says is dropped.
 func (c *Client) Sign(ctx context.Context, request SignRequest) ([]byte, error) {
 	switch {
@@ -149,7 +150,9 @@ func (c *Client) order(ctx context.Context, request SignRequest) (Report, error)
 	if !present {
 		return Report{}, ErrRemoved
 	}
-	order := Order{Sign: &SignOrder{Card: id, KeyID: request.KeyID, Digest: request.Digest, Content: request.Content}}
+	order := Order{Sign: &SignOrder{
+		Card: id, KeyID: request.KeyID, LastTry: request.LastTry, Digest: request.Digest, Content: request.Content,
+	}}
 	return engine.ask(ctx, order, request.Passcode, c.options.SignTimeout)
 }
 

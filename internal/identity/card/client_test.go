@@ -44,8 +44,9 @@ var content = []byte("a challenge of a server")
 // watcher is a client whose snapshots are waited for.
 type watcher struct {
 	*card.Client
-	t    testing.TB
-	last card.Snapshot
+	t       testing.TB
+	last    card.Snapshot
+	careful bool // the last try isn't risked
 }
 
 func start(t testing.TB, options card.Options) *watcher {
@@ -106,7 +107,7 @@ func (w *watcher) sign(c card.Card, passcode string) ([]byte, error) {
 	defer cancel()
 	text := secret.New([]byte(passcode))
 	defer text.Wipe()
-	return w.Sign(ctx, card.SignRequest{Card: c.ID, KeyID: certificate.KeyID, Passcode: text, Digest: card.SHA1, Content: content})
+	return w.Sign(ctx, card.SignRequest{Card: c.ID, KeyID: certificate.KeyID, Passcode: text, LastTry: !w.careful, Digest: card.SHA1, Content: content})
 }
 
 func verify(t *testing.T, virtual *virtualcard.Card, signature []byte) {

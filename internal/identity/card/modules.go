@@ -143,7 +143,7 @@ func names(list string) bool {
 func findModule(root fs.FS, name string) string {
 	if strings.HasPrefix(name, "/") {
 		path := strings.TrimPrefix(filepath.Clean(name), "/")
-		if _, err := fs.Stat(root, path); err != nil {
+		if !isFile(root, path) {
 			return ""
 		}
 		return path
@@ -155,10 +155,16 @@ func findModule(root fs.FS, name string) string {
 		found, err := fs.Glob(root, folder)
 		for _, folder := range found {
 			path := filepath.Join(folder, name)
-			if _, statErr := fs.Stat(root, path); err == nil && statErr == nil {
+			if err == nil && isFile(root, path) {
 				return path
 			}
 		}
 	}
 	return ""
+}
+
+// isFile says whether a path leads to a file: a folder is no module.
+func isFile(root fs.FS, path string) bool {
+	info, err := fs.Stat(root, path)
+	return err == nil && info.Mode().IsRegular()
 }

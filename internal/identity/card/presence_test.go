@@ -125,6 +125,24 @@ func TestPresence(t *testing.T) {
 	}
 }
 
+// What is promised of contactless readers: 0.3 s away is ignored, also where pcscd looked 0.4 s late, and 2 s never are.
+func TestDefaultAbsence(t *testing.T) {
+	client, err := Start(Options{Engine: "/bin/true", Modules: []string{"/nowhere"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for away, want := range map[time.Duration]bool{300 * time.Millisecond: true, 700 * time.Millisecond: true, 2 * time.Second: false} {
+		p := presence{absence: client.presence.absence}
+		start := time.Unix(1_000_000, 0)
+		p.observe(start, readers(map[string]string{"A": "1 x"}))
+		p.observe(start, readers(map[string]string{"A": ""}))
+		if _, there := ids(p.expire(start.Add(away)))["A"]; there != want {
+			t.Errorf("away for %s: the card is there: %v", away, there)
+		}
+	}
+}
+
 func TestCardThatIsAwayCannotSign(t *testing.T) {
 	p := presence{absence: time.Second}
 	start := time.Unix(1_000_000, 0)

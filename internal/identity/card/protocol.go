@@ -29,6 +29,7 @@ type OpenOrder struct {
 type SignOrder struct {
 	Card    ID     `json:"card"`
 	KeyID   []byte `json:"keyId"`
+	LastTry bool   `json:"lastTry,omitempty"`
 	Digest  Digest `json:"digest"`
 	Content []byte `json:"content"`
 }
@@ -62,6 +63,7 @@ const (
 	kindLocked      = "locked"
 	kindLength      = "length"
 	kindPasscode    = "passcode"
+	kindLastTry     = "last try"
 	kindCertificate = "certificate"
 	kindNoPad       = "no pad"
 	kindCancelled   = "cancelled at the pad"
@@ -70,7 +72,8 @@ const (
 
 // sentinels are the errors that are known by identity.
 var sentinels = map[string]error{
-	kindRemoved: ErrRemoved, kindModule: ErrModule, kindService: ErrNoService, kindNoPad: ErrNoPad, kindCancelled: ErrPadCancelled,
+	kindRemoved: ErrRemoved, kindModule: ErrModule, kindService: ErrNoService, kindLastTry: ErrLastTry, kindNoPad: ErrNoPad,
+	kindCancelled: ErrPadCancelled,
 }
 
 // NewFailure packs an error; nil for nil.

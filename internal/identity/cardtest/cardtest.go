@@ -156,6 +156,16 @@ func (r *Rig) KillService() {
 	}
 }
 
+// PauseService stops pcscd without its knowledge, or lets it go on.
+func (r *Rig) PauseService(pause bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.daemon == nil {
+		return errors.New("pausing pcscd: it doesn't run")
+	}
+	return r.daemon.Process.Signal(map[bool]os.Signal{true: syscall.SIGSTOP, false: syscall.SIGCONT}[pause])
+}
+
 // Close ends all of it.
 func (r *Rig) Close() error {
 	for _, slot := range r.slots {

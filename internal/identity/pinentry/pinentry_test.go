@@ -157,6 +157,19 @@ func TestOneThatHangsOrIsNone(t *testing.T) {
 	}
 }
 
+// A pinentry that has answered and doesn't end is ended: its answer counts.
+func TestOneThatDoesntEnd(t *testing.T) {
+	p, _ := script(t, `echo "D 1234"; echo OK; exec sleep 60`, "")
+	began := time.Now()
+	reply, err := p.Ask(t.Context(), session.Question{Kind: session.AskPasscode})
+	if err != nil || string(reply.Passcode.Reveal()) != "1234" {
+		t.Errorf("%q, %v", reply.Passcode.Reveal(), err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
 // FuzzAnswer holds that nothing that a pinentry says breaks or hangs the client, or makes it read more than there is.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -138,11 +139,33 @@ func (p *Policy) add(file string, text []byte) error {
 		return located(file, err)
 	}
 	for _, key := range p.Locked {
+		if !slices.Contains(Keys(), key) {
+			return ui.Hint(fmt.Errorf("%s: locked: unknown key %q", file, key), "docs/identity.md has the keys; a table's are written as session.idle, and locked one by one")
+		}
 		if p.Origins[key] == "" {
 			p.Origins[key] = file // what it is by default is what it stays
 		}
 	}
 	return nil
+}
+
+// Keys are those that a policy can have, such as session.idle.
+func Keys() []string { return keys(reflect.TypeFor[Policy]()) }
+
+func keys(t reflect.Type) (all []string) {
+	for i := range t.NumField() {
+		name := t.Field(i).Tag.Get("toml")
+		switch below := t.Field(i).Type; {
+		case name == "" || name == "-":
+		case below.Kind() == reflect.Struct:
+			for _, key := range keys(below) {
+				all = append(all, name+"."+key)
+			}
+		default:
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // flatten gives the keys of a tree, such as session.idle.

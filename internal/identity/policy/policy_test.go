@@ -53,6 +53,8 @@ func TestMistakes(t *testing.T) {
 		"[session]\nidle = \"-1m\"\n":             `a time is written`,
 		"environment = \n":                        `policy.toml:1:`,
 		"[card]\nmodules = [\"opensc.so\"]\n":     `no absolute path`,
+		"locked = [\"session.idel\"]\n":           `policy.toml: locked: unknown key "session.idel"`,
+		"locked = [\"session\"]\n":                `policy.toml: locked: unknown key "session"`,
 		strings.Repeat("# a long file\n", 10_000): `larger than`,
 	} {
 		_, err := policy.Load(write(t, text))
@@ -66,8 +68,8 @@ func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{"environment = \"live\"", "[session]\nidle = \"10m\"", "locked = [\"a\"]\n[card]\nmodules=[]", "a.b.c = 1", "[[session]]"} {
 		f.Add(seed)
 	}
+	file := filepath.Join(f.TempDir(), "policy.toml")
 	f.Fuzz(func(t *testing.T, text string) {
-		file := filepath.Join(t.TempDir(), "policy.toml")
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -75,4 +77,36 @@ func FuzzLoad(f *testing.F) {
 			t.Error("no mode")
 		}
 	})
+}
+
+// TestDocumentation holds the example of docs/identity.md, which has every key.
+func TestDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/identity.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```toml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("docs/identity.md has no example of a policy")
+	}
+	file := write(t, example)
+	p, err := policy.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range policy.Keys() {
+		if p.Origins[key] != file {
+			t.Errorf("docs/identity.md doesn't tell of %s", key)
+		}
+	}
+	defaults, err := policy.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaults.Settings()
+	want.Idle, want.Reauthenticate, want.Grace = 10*time.Minute, 4*time.Hour, 30*time.Second // which it says are none by default
+	if p.Environment != defaults.Environment || p.Settings() != want {
+		t.Errorf("the example sets %+v, but by default it is %+v", p.Settings(), want)
+	}
 }

@@ -51,6 +51,7 @@ func (m *machine) begin(a *ask) error {
 	if err := m.reachable(); err != nil {
 		return err
 	}
+	m.lookAgain()
 	c, resumes, err := m.pick(a)
 	if err != nil && !errors.Is(err, ErrWhichCard) {
 		return err

@@ -68,6 +68,18 @@ func (m *machine) look(c card.Card) person {
 	return person{Holder: h}
 }
 
+// lookAgain holds the cards against the present time: a certificate may have ended or begun since its card came, or the
+// clock was set right. Whose card it is stays known, also of one that has ended.
+func (m *machine) lookAgain() {
+	for _, c := range m.cards() {
+		p := m.look(c)
+		if p.err != nil {
+			p.Holder = m.people[c.ID].Holder
+		}
+		m.people[c.ID] = p
+	}
+}
+
 // follow sees to the session whose card may have left. A driver that failed meanwhile knows cards by new names: then
 // the certificate tells.
 func (m *machine) follow(recovered bool) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"nhos.org/nhos/internal/identity/card"
 	"nhos.org/nhos/internal/identity/secret"
 )
 
@@ -16,7 +17,7 @@ var (
 	ErrLocked       = errors.New("the session is locked")
 	ErrOtherPerson  = errors.New("the locked session belongs to another card")
 	ErrCardLocked   = errors.New("the card is locked: too many wrong passcodes")
-	ErrLastTry      = errors.New("only one passcode try is left, and it isn't risked without a confirmation")
+	ErrLastTry      = card.ErrLastTry
 	ErrSessionEnded = errors.New("the session has ended at the server")
 	ErrSignedOut    = errors.New("the session was ended")
 	ErrNoSuchRole   = errors.New("the person has no such role")

@@ -43,9 +43,14 @@ func (screenLocks) tell(m *machine) {
 	if m.settings.Mode == Enhanced {
 		m.lock("the screen was locked")
 	}
-	if m.attempt != nil && m.attempt.step.asks() {
-		// A prompt behind a locked screen is seen by nobody.
+	if at := m.attempt; at != nil && (at.step.asks() || m.settings.Mode == Enhanced) {
+		// A prompt behind a locked screen is seen by nobody; and a passcode that was typed before it was locked is no proof
+		// of who unlocks it.
 		m.abort(fmt.Errorf("the screen was locked: %w", ErrLocked))
+	}
+	if m.attempt == nil {
+		// Who waits for an earlier session's end isn't asked either, and a passcode that was brought isn't kept for later.
+		m.refuse(fmt.Errorf("the screen was locked: %w", ErrLocked), m.needsAttempt)
 	}
 }
 
@@ -60,6 +65,7 @@ func (sleeps) tell(m *machine) {
 	if m.attempt != nil {
 		m.abort(ErrSlept)
 	}
+	m.refuse(ErrSlept, m.needsAttempt)
 	if m.settings.Mode == Enhanced {
 		m.lock("the computer went to sleep")
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,10 @@ type world struct {
 	secrets []string        // all that ever were
 	alive   map[string]bool // tickets that the server knows
 	given   []*secret.Text  // passcodes that were typed
+	screen  bool            // is locked
+	proven  bool            // a passcode was typed since the screen was locked or the computer slept
+	tickets int             // that were given out
+	allowed int             // last tries that somebody allowed and nobody has used yet
 	mine    []spine.Login   // logins as the server gave them
 	events  []Event
 }
@@ -74,6 +79,14 @@ func newWorld(t failer, s Settings) *world {
 // tell gives the machine an input, does at once what takes no time, and holds what must hold.
 func (w *world) tell(in input) {
 	before := w.m.state()
+	switch in.(type) {
+	case screenLocks:
+		w.screen, w.proven = true, false
+	case screenUnlocks:
+		w.screen = false
+	case sleeps:
+		w.proven = false
+	}
 	for _, e := range w.m.step(w.now, in) {
 		switch e := e.(type) {
 		case answer:
@@ -115,6 +128,10 @@ func (w *world) answered(a answer) {
 		if !slices.ContainsFunc(w.cards, func(c card.Card) bool { return c.Label == w.m.live.holder.UID }) && w.m.broken == nil {
 			w.t.Fatal("a ticket after the card was removed")
 		}
+	}
+	w.tickets++
+	if w.m.settings.Mode == Enhanced && (w.screen || !w.proven) {
+		w.t.Fatal("a ticket without a passcode since the screen was locked")
 	}
 	if w.m.live.role == nil && len(w.m.live.login.Roles) > 0 {
 		w.t.Fatal("a ticket without a role")
@@ -250,9 +267,11 @@ func (w *world) person(e openPrompt, well bool) promptDone {
 	case e.q.Kind == AskWhichCard:
 		d.reply.Choice = len(e.q.Options) - 1
 	case e.q.Kind == AskLastTry:
-		d.reply.Yes = well
+		if d.reply.Yes = well; well {
+			w.allowed++
+		}
 	case well:
-		d.reply.Passcode = secret.New([]byte(rightPasscode))
+		d.reply.Passcode, w.proven = secret.New([]byte(rightPasscode)), true
 	default:
 		d.reply.Passcode = secret.New([]byte(wrongPasscode))
 	}
@@ -262,7 +281,8 @@ func (w *world) person(e openPrompt, well bool) promptDone {
 	return d
 }
 
-// sign is the card: it counts the tries that it was shown.
+// sign is the card and its driver: the card counts the tries that it was shown, and the driver asks it before: it sends a
+// locked one nothing, and keeps the last try back.
 func (w *world) sign(e sign, well bool) signed {
 	defer e.request.Passcode.Wipe()
 	for _, c := range w.cards {
@@ -270,10 +290,19 @@ func (w *world) sign(e sign, well bool) signed {
 			continue
 		}
 		switch left := w.left[c.Serial]; {
+		case w.m.triesLeft(c) == 0 && w.m.attempt != nil && w.m.attempt.op == e.op:
+			w.t.Fatal("a card that is known to be locked was shown another passcode")
 		case left == 0:
-			w.t.Fatal("a locked card was shown another passcode")
+			return signed{e.op, nil, &card.PasscodeError{Left: 0, Locked: true}}
+		case left == 1 && !e.request.LastTry:
+			return signed{e.op, nil, card.ErrLastTry}
+		case left == 1 && w.allowed == 0:
+			w.t.Fatal("the last try was risked, and nobody allowed it")
 		case string(e.request.Passcode.Reveal()) != rightPasscode:
 			w.left[c.Serial] = left - 1
+			if left == 1 {
+				w.allowed--
+			}
 			return signed{e.op, nil, &card.PasscodeError{Left: left - 1, Locked: left == 1}}
 		case !well:
 			return signed{e.op, nil, card.ErrModule}
@@ -312,6 +341,10 @@ func (w *world) ask(a ask) {
 	w.waiting[a.id] = a.want
 	if a.passcode != nil {
 		w.given = append(w.given, a.passcode)
+		w.proven = w.proven || string(a.passcode.Reveal()) == rightPasscode
+	}
+	if a.lastTry {
+		w.allowed++
 	}
 	w.tell(asked{&a})
 }
@@ -325,9 +358,16 @@ func (w *world) request(in func(id uint64) input) {
 
 // TestAnyOrder drives the machine through random sequences of everything that can happen.
 func TestAnyOrder(t *testing.T) {
+	for _, mode := range []Mode{Normal, Enhanced, Persistent, Mobility} {
+		t.Run(string(mode), func(t *testing.T) { anyOrder(t, mode) })
+	}
+}
+
+func anyOrder(t *testing.T, mode Mode) {
+	tickets := 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, Settings{
-			Mode:             rapid.SampledFrom([]Mode{Normal, Enhanced, Persistent, Mobility}).Draw(t, "mode"),
+			Mode:             mode,
 			NoPromptOnInsert: rapid.Bool().Draw(t, "quiet"),
 			Idle:             rapid.SampledFrom([]time.Duration{0, 10 * time.Minute}).Draw(t, "idle"),
 			Grace:            rapid.SampledFrom([]time.Duration{0, 30 * time.Second}).Draw(t, "grace"),
@@ -338,28 +378,52 @@ func TestAnyOrder(t *testing.T) {
 		w.look()
 		finish := func(t *rapid.T, well bool) {
 			if len(w.pending) == 0 {
-				t.Skip()
+				return
 			}
 			w.finish(rapid.IntRange(0, len(w.pending)-1).Draw(t, "which"), well)
 		}
 		actions := map[string]func(*rapid.T){
-			"": func(*rapid.T) {},
 			"insert": func(t *rapid.T) {
 				w.insert(rapid.SampledFrom([]string{"555000000001", "555000000002", "expired"}).Draw(t, "who"))
 			},
 			"remove": func(t *rapid.T) {
 				if len(w.cards) == 0 {
-					t.Skip()
+					return
 				}
 				i := rapid.IntRange(0, len(w.cards)-1).Draw(t, "which")
 				w.cards = slices.Delete(w.cards, i, i+1)
 				w.look()
 			},
+			"another program uses a try": func(t *rapid.T) {
+				if len(w.cards) == 0 {
+					return
+				}
+				if serial := w.cards[0].Serial; w.left[serial] > 1 {
+					w.left[serial]--
+				}
+			},
 			"driver fails": func(*rapid.T) { w.tell(cardsFailed{card.ErrModule}) },
 			"look":         func(*rapid.T) { w.look() },
+			"somebody signs in": func(*rapid.T) { // by chance alone, few do
+				w.tell(screenUnlocks{})
+				w.tell(wakes{})
+				if w.left["certificate of "+jo] == 0 {
+					w.remove(jo) // to have it unlocked
+					w.left["certificate of "+jo] = 3
+				}
+				w.insert(jo)
+				w.look()
+				w.ask(ask{want: wantSignIn})
+				w.some(20)
+				if w.m.state() == RoleNeeded {
+					w.request(func(n uint64) input { return choose{n, "role0"} })
+					w.some(1)
+				}
+			},
 			"program": func(t *rapid.T) {
 				w.ask(ask{want: rapid.SampledFrom([]want{wantTicket, wantPresent, wantFresh, wantSignIn}).Draw(t, "want")})
 			},
+			"program, and soon": func(t *rapid.T) { w.ask(ask{want: wantPresent}) },
 			"automation": func(t *rapid.T) {
 				p := rapid.SampledFrom([]string{rightPasscode, wrongPasscode, "1"}).Draw(t, "passcode")
 				a := ask{want: wantSignIn, passcode: secret.New([]byte(p)), lastTry: rapid.Bool().Draw(t, "last try")}
@@ -374,7 +438,6 @@ func TestAnyOrder(t *testing.T) {
 					w.tell(askGone{a.id})
 					return
 				}
-				t.Skip()
 			},
 			"role": func(t *rapid.T) {
 				id := rapid.SampledFrom([]string{"role0", "role1", "no such role"}).Draw(t, "role")
@@ -396,7 +459,10 @@ func TestAnyOrder(t *testing.T) {
 			"well, too":      func(t *rapid.T) { finish(t, true) },
 			"badly":          func(t *rapid.T) { finish(t, false) },
 		}
-		t.Repeat(actions)
+		names := slices.Sorted(maps.Keys(actions))
+		for range rapid.IntRange(150, 250).Draw(t, "steps") {
+			actions[rapid.SampledFrom(names).Draw(t, "action")](t)
+		}
 
 		// At the end nothing is left: nobody waits, the server knows of no session that it could be told the end of.
 		w.tell(ends{})
@@ -414,5 +480,16 @@ func TestAnyOrder(t *testing.T) {
 				t.Fatal("a passcode isn't wiped")
 			}
 		}
+		tickets += w.tickets
 	})
+	if tickets < 50 {
+		t.Errorf("%d tickets were given out in all: what must hold of them isn't tried", tickets)
+	}
+}
+
+// some does up to n pending effects, well.
+func (w *world) some(n int) {
+	for ; len(w.pending) > 0 && n > 0; n-- {
+		w.finish(0, true)
+	}
 }

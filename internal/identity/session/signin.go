@@ -45,7 +45,7 @@ func (m *machine) sign(digest card.Digest) {
 		at.step = signing
 	}
 	m.do(sign{at.op, card.SignRequest{
-		Card: at.card, KeyID: at.holder.Certificate.KeyID, Passcode: at.passcode, Digest: digest, Content: at.content,
+		Card: at.card, KeyID: at.holder.Certificate.KeyID, Passcode: at.passcode, LastTry: at.lastTryOK, Digest: digest, Content: at.content,
 	}})
 	at.passcode = nil
 }
@@ -65,6 +65,9 @@ func (in signed) tell(m *machine) {
 		m.noPad[at.card] = true
 		m.askPasscode(card.ErrNoPad.Error())
 		return
+	case errors.Is(in.err, ErrLastTry):
+		m.lastTryLeft()
+		return
 	case in.err != nil:
 		m.abort(m.fail("signing with the card", in.err))
 		return
@@ -76,6 +79,18 @@ func (in signed) tell(m *machine) {
 	}
 	at.op, at.step = m.operation(), validating
 	m.do(validate{at.op, at.challenge, at.holder, in.signature})
+}
+
+// lastTryLeft is where a card turns out to be on its last try, and wasn't shown the passcode: another program has used the
+// others up.
+func (m *machine) lastTryLeft() {
+	at := m.attempt
+	m.tries[at.card] = 1
+	if at.brought {
+		m.abort(m.fail("signing with the card", ErrLastTry))
+		return
+	}
+	m.askPasscode("")
 }
 
 // wrongPasscode asks again where the card allows it and somebody is there to be asked.

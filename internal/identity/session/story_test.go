@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +116,25 @@ func TestPersistentResumesForTheSameCardAlone(t *testing.T) {
 	}
 }
 
+// Certificates are public: a card that has the session's, and another key, resumes nothing.
+func TestResumingTakesTheKey(t *testing.T) {
+	w := signedIn(t, Settings{})
+	w.request(func(n uint64) input { return lockNow{n} })
+	w.ask(ask{want: wantTicket})
+	w.finish(0, true) // the prompt
+	s, ok := w.pending[0].(sign)
+	if !ok || s.request.Digest != card.SHA256 || string(s.request.Content) != "nonce" {
+		t.Fatalf("pending is %+v", w.pending[0])
+	}
+	s.request.Passcode.Wipe()
+	w.pending = nil
+	w.tell(signed{s.op, []byte("by another key"), nil})
+	w.is(Locked)
+	if len(w.waiting) != 0 || !strings.Contains(w.m.problem, "another key") {
+		t.Errorf("%d wait, problem %q", len(w.waiting), w.m.problem)
+	}
+}
+
 func TestAnotherPersonTakesOver(t *testing.T) {
 	w := signedIn(t, Settings{Mode: Persistent})
 	w.remove(jo)
@@ -183,7 +203,7 @@ func TestScreen(t *testing.T) {
 func TestSleep(t *testing.T) {
 	w := signedIn(t, Settings{})
 	w.tell(sleeps{})
-	w.now = w.now.Add(time.Hour)
+	w.now = w.now.Add(10 * time.Second) // too soon for a check, if there had been no sleep
 	clear(w.alive)
 	w.tell(wakes{})
 	w.is(SignedIn)
@@ -195,6 +215,96 @@ func TestSleep(t *testing.T) {
 	w.now = w.now.Add(11 * time.Hour)
 	w.tell(wakes{})
 	w.is(SigningOut)
+	w = signedIn(t, Settings{Mode: Enhanced})
+	w.tell(sleeps{})
+	w.is(Locked)
+	w.tell(wakes{})
+	w.is(PasscodeNeeded)
+	w.all()
+	w.is(SignedIn)
+	if len(w.mine) != 1 {
+		t.Errorf("%d logins: the session is to be the one that there was", len(w.mine))
+	}
+}
+
+// A prompt behind a locked screen is seen by nobody.
+func TestNoPromptBehindALockedScreen(t *testing.T) {
+	for _, mode := range []Mode{Normal, Enhanced, Persistent, Mobility} {
+		w := newWorld(t, Settings{Mode: mode})
+		w.insert(jo)
+		w.is(PasscodeNeeded)
+		w.ask(ask{want: wantTicket})
+		w.tell(screenLocks{})
+		w.is(CardPresent)
+		if len(w.waiting) != 0 || !w.m.prompt.closing {
+			t.Errorf("%s: %d wait, the prompt is %+v", mode, len(w.waiting), w.m.prompt)
+		}
+		w.ask(ask{want: wantTicket})
+		w.all()
+		w.is(CardPresent)
+	}
+}
+
+// TestOrderOfASignIn has the card see the passcode only once the server has given a challenge.
+func TestOrderOfASignIn(t *testing.T) {
+	w := newWorld(t, Settings{})
+	w.roles = 1
+	w.insert(jo)
+	var order []string
+	for len(w.pending) == 1 {
+		order = append(order, strings.TrimPrefix(fmt.Sprintf("%T", w.pending[0]), "session."))
+		w.finish(0, true)
+	}
+	if want := []string{"openPrompt", "activate", "sign", "validate", "selectRole"}; !slices.Equal(order, want) {
+		t.Errorf("what is done is %q, not %q", order, want)
+	}
+	w.is(SignedIn)
+}
+
+// Whoever waits for an earlier session's end is answered when the computer sleeps or the screen is locked: a passcode that a
+// program brought isn't kept for afterwards.
+func TestNobodyWaitsThroughASleep(t *testing.T) {
+	for name, in := range map[string]input{"sleep": sleeps{}, "screen": screenLocks{}} {
+		w := signedIn(t, Settings{})
+		w.request(func(n uint64) input { return leaveNow{n} })
+		w.is(SigningOut)
+		passcode := secret.New([]byte(rightPasscode))
+		w.ask(ask{want: wantSignIn, passcode: passcode})
+		w.ask(ask{want: wantTicket})
+		w.is(SigningOut)
+		w.tell(in)
+		if len(w.waiting) != 0 || passcode.Len() != 0 {
+			t.Errorf("%s: %d wait, the passcode has %d bytes", name, len(w.waiting), passcode.Len())
+		}
+	}
+}
+
+// A passcode that was typed before the screen was locked proves nothing of who unlocks it: in enhanced mode it is asked for
+// again, however far signing in, or resuming, was.
+func TestScreenLocksDuringASignIn(t *testing.T) {
+	for step := range 5 {
+		w := newWorld(t, Settings{Mode: Enhanced})
+		w.roles = 1
+		w.insert(jo)
+		for range step {
+			w.finish(0, true)
+		}
+		w.tell(screenLocks{})
+		w.all()
+		if w.m.live != nil && !w.m.live.locked || w.m.attempt != nil {
+			t.Errorf("locked at step %d: it is %q; %s", step, w.m.state(), w.story())
+		}
+		w.tell(screenUnlocks{})
+		w.ask(ask{want: wantTicket})
+		w.is(PasscodeNeeded)
+	}
+	w := signedIn(t, Settings{Mode: Enhanced})
+	w.request(func(n uint64) input { return lockNow{n} })
+	w.ask(ask{want: wantSignIn})
+	w.finish(0, true) // the prompt
+	w.tell(screenLocks{})
+	w.all()
+	w.is(Locked)
 }
 
 func TestServerSideExpiryIsFoundAtTheNextUse(t *testing.T) {
@@ -210,6 +320,28 @@ func TestServerSideExpiryIsFoundAtTheNextUse(t *testing.T) {
 	w.all()
 	if len(w.waiting) != 0 || len(w.mine) != 2 {
 		t.Errorf("%d wait, %d logins; %s", len(w.waiting), len(w.mine), w.story())
+	}
+}
+
+// A clock that was put back says nothing of when the server was last known to have the session.
+func TestServerSideExpiryIsFoundByAClockThatWasPutBack(t *testing.T) {
+	w := signedIn(t, Settings{})
+	clear(w.alive)
+	w.passes(-time.Hour)
+	w.ask(ask{want: wantPresent})
+	w.all()
+	w.is(CardPresent)
+}
+
+func TestServerSideExpiryIsFoundWhenARoleIsChosen(t *testing.T) {
+	w := signedIn(t, Settings{})
+	w.request(func(n uint64) input { return choose{n, "role1"} })
+	op := w.pending[0].(selectRole).op
+	w.pending = nil
+	w.tell(roleSelected{op, ErrSessionEnded})
+	w.is(CardPresent)
+	if len(w.waiting) != 0 || len(w.pending) != 0 {
+		t.Errorf("%d wait, %v is pending: the server knows that it has ended", len(w.waiting), w.pending)
 	}
 }
 
@@ -250,8 +382,55 @@ func TestLastTry(t *testing.T) {
 	w.all()
 	w.ask(ask{want: wantSignIn, passcode: secret.New([]byte(rightPasscode)), lastTry: true})
 	w.is(CardPresent)
-	if !strings.Contains(w.m.problem, "locked") && len(w.pending) != 0 {
+	if !strings.Contains(w.m.problem, "locked") || len(w.pending) != 0 || w.left["certificate of "+jo] != 0 {
 		t.Errorf("problem %q, pending %v", w.m.problem, w.pending)
+	}
+}
+
+// What is too short or too long for the card is asked for again, and shown to nobody.
+func TestPasscodeOfAWrongLength(t *testing.T) {
+	w := newWorld(t, Settings{})
+	w.insert(jo)
+	for _, typed := range []string{"", "123", "123456789"} {
+		prompt, ok := w.pending[0].(openPrompt)
+		if !ok || len(w.pending) != 1 {
+			t.Fatalf("pending is %+v", w.pending)
+		}
+		w.pending = nil
+		passcode := secret.New([]byte(typed))
+		w.given = append(w.given, passcode)
+		w.tell(promptDone{id: prompt.id, reply: Reply{Passcode: passcode}})
+		w.is(PasscodeNeeded)
+		if q := w.m.attempt.question; !strings.Contains(q.Error, "too short or too long") || passcode.Len() > 0 {
+			t.Errorf("after %q the question is %+v", typed, q)
+		}
+	}
+	w.all()
+	w.is(SignedIn)
+}
+
+// Another program used tries up since the card was looked at: the driver finds one left, and the passcode isn't sent.
+func TestLastTryThatNobodyKnewOf(t *testing.T) {
+	w := newWorld(t, Settings{})
+	w.insert(jo)
+	w.left["certificate of "+jo] = 1
+	for range 3 { // the prompt, the challenge, the card
+		w.finish(0, true)
+	}
+	if q := w.pending[0].(openPrompt).q; q.Kind != AskLastTry {
+		t.Fatalf("the question is %+v", q)
+	}
+	w.all()
+	w.is(SignedIn)
+
+	w = newWorld(t, Settings{NoPromptOnInsert: true})
+	w.insert(jo)
+	w.left["certificate of "+jo] = 1
+	w.ask(ask{want: wantSignIn, passcode: secret.New([]byte(wrongPasscode))})
+	w.all()
+	w.is(CardPresent)
+	if !strings.Contains(w.m.problem, ErrLastTry.Error()) || w.left["certificate of "+jo] != 1 {
+		t.Errorf("problem %q, %d tries left", w.m.problem, w.left["certificate of "+jo])
 	}
 }
 
@@ -357,6 +536,12 @@ func TestTheServerMustSignInTheHolder(t *testing.T) {
 	if !strings.Contains(w.m.problem, ErrWrongPerson.Error()) {
 		t.Error(w.m.problem)
 	}
+	if len(w.pending) != 1 {
+		t.Fatalf("the server isn't told that the session of somebody else is over: %v", w.pending)
+	}
+	if l, ok := w.pending[0].(logOut); !ok || l.login.UID != sam {
+		t.Errorf("the server is told %+v", w.pending[0])
+	}
 }
 
 func TestExpiredCardIsRefusedWithoutAQuestion(t *testing.T) {
@@ -366,6 +551,36 @@ func TestExpiredCardIsRefusedWithoutAQuestion(t *testing.T) {
 	if len(w.pending) != 0 || !strings.Contains(w.m.problem, "expired") {
 		t.Errorf("pending %v, problem %q", w.pending, w.m.problem)
 	}
+}
+
+// The clock goes on while a card lies in its reader, and may have been wrong when it came.
+func TestCertificateEndsOrBeginsInTheReader(t *testing.T) {
+	w := newWorld(t, Settings{NoPromptOnInsert: true})
+	began, ended := w.now.Add(time.Hour), w.now.Add(2*time.Hour)
+	w.m.holder = func(c card.Card, now time.Time) (Holder, error) {
+		if now.Before(began) || now.After(ended) {
+			return Holder{}, &card.CertificateError{Reason: "it isn't valid now"}
+		}
+		return Holder{UID: c.Label, Certificate: card.Certificate{DER: []byte(c.Serial)}, NotAfter: ended}, nil
+	}
+	refused := func() {
+		t.Helper()
+		w.ask(ask{want: wantTicket})
+		w.is(CardPresent)
+		if len(w.pending) != 0 || len(w.waiting) != 0 {
+			t.Errorf("pending %v, %d wait", w.pending, len(w.waiting))
+		}
+	}
+	w.insert(jo)
+	refused()
+	w.passes(90 * time.Minute)
+	w.ask(ask{want: wantTicket})
+	w.is(PasscodeNeeded)
+	prompt := w.pending[0].(openPrompt)
+	w.pending = nil
+	w.tell(promptDone{id: prompt.id, err: ErrCancelled})
+	w.passes(time.Hour)
+	refused()
 }
 
 func TestADriverThatComesBackKeepsTheSession(t *testing.T) {

@@ -317,6 +317,34 @@ func TestWhatIsSent(t *testing.T) {
 	}
 }
 
+// TestRedirections has a server that sends a client to another page of its own: what was posted goes there only where it
+// stays what it is.
+func TestRedirections(t *testing.T) {
+	for status, follows := range map[int]struct{ post, get bool }{301: {false, true}, 302: {false, true}, 303: {false, true}, 307: {true, true}, 308: {true, true}} {
+		for method, want := range map[string]bool{"POST": follows.post, "GET": follows.get} {
+			var asked []string
+			client := at(t, func(w http.ResponseWriter, r *http.Request) {
+				asked = append(asked, r.Method)
+				if r.URL.Path != "/there" {
+					w.Header().Set("Location", "/there")
+					w.WriteHeader(status)
+					return
+				}
+				fmt.Fprint(w, `<gpOBJECT><gpPARAM name="challenge">Y2hhbGxlbmdl</gpPARAM><gpPARAM name="signature">x</gpPARAM></gpOBJECT> OK`)
+			})
+			var err error
+			if method == "POST" {
+				_, err = client.Activate(t.Context())
+			} else {
+				err = client.SelectRole(t.Context(), secret.New([]byte("x")), "1")
+			}
+			if (err == nil) != want || want != (len(asked) == 2) || !want && !errors.Is(err, spine.ErrStatus) {
+				t.Errorf("HTTP %d to a %s: the server is asked by %v, %v", status, method, asked, err)
+			}
+		}
+	}
+}
+
 func TestAnalytics(t *testing.T) {
 	header := ""
 	client := at(t, func(_ http.ResponseWriter, r *http.Request) { header = r.Header.Get("Analytics") })
@@ -436,6 +464,28 @@ func TestSlow(t *testing.T) {
 	began := time.Now()
 	if _, err := d.client.Activate(t.Context()); !errors.Is(err, spine.ErrUnreachable) || !strings.Contains(err.Error(), "timeout") {
 		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+}
+
+// TestEndless has a server whose answer doesn't end: no more of it is read than an answer may have.
+func TestEndless(t *testing.T) {
+	const enough = 64 << 20
+	sent := make(chan int, 1)
+	client := at(t, func(w http.ResponseWriter, _ *http.Request) {
+		all := 0
+		defer func() { sent <- all }()
+		for part := make([]byte, 64<<10); all < enough; all += len(part) {
+			if _, err := w.Write(part); err != nil {
+				return
+			}
+		}
+	})
+	if _, err := client.Activate(t.Context()); !errors.Is(err, spine.ErrSyntax) || !strings.Contains(err.Error(), "larger than") {
+		t.Error(err)
+	}
+	// What is on its way when the client hangs up is in buffers of the kernel.
+	if got := <-sent; got > enough/2 {
+		t.Errorf("%d bytes were read", got)
 	}
 }
 

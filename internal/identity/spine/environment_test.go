@@ -2,7 +2,10 @@ package spine
 
 import (
 	"crypto"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -95,6 +98,22 @@ environments:
 	}
 }
 
+// The CAs of a file are trusted, and no others.
+func TestCAsOfAFile(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS()
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := x509.NewCertPool()
+	want.AddCert(server.Certificate())
+	if got, err := loadCAs(file); err != nil || !got.Equal(want) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestSameServer(t *testing.T) {
 	base, err := url.Parse("https://gas.example.test")
 	if err != nil {
@@ -140,5 +159,31 @@ func TestSaid(t *testing.T) {
 	}
 	if got := []rune(said(long)); len(got) != saidRunes {
 		t.Errorf("%d runes", len(got))
+	}
+}
+
+// TestDocumentation reads the example of docs/identity-spine.md, which has every key.
+func TestDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/identity-spine.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "\n    environments:\n")
+	example, _, ok := strings.Cut(rest, "\n\n")
+	if !ok {
+		t.Fatal("docs/identity-spine.md has no example of an environment")
+	}
+	all, err := parseEnvironments("docs/identity-spine.md", []byte("    environments:\n"+example+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust := all["trust"]
+	if trust.Title == "" || trust.Login == "" || trust.Assertions == "" || trust.CAFile != "docs/ca.pem" || trust.Proxy == "" || trust.Digest == "" {
+		t.Errorf("%+v", trust)
+	}
+	for _, key := range environmentKeys {
+		if !strings.Contains(example+"environments", key) || key != "environments" && !strings.Contains(string(page), "| `"+key+"` |") {
+			t.Errorf("docs/identity-spine.md doesn't tell of %s", key)
+		}
 	}
 }

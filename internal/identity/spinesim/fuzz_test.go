@@ -1,6 +1,7 @@
 package spinesim
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -8,6 +9,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -125,6 +128,85 @@ func FuzzRequest(f *testing.F) {
 			}
 		}
 		_, _ = fields.signedObject()
+	})
+}
+
+// FuzzControl asks the control API for anything: it answers, and what it keeps is a fault that there is.
+func FuzzControl(f *testing.F) {
+	_, certificate := fuzzCard()
+	sim, err := New(Options{CardCAs: []*x509.Certificate{certificate}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("PUT", "/faults", "127.0.0.1", []byte(`{"name":"slow","value":"2s","at":"validate","times":1}`))
+	f.Add("DELETE", "/faults?name=slow", "localhost:8444", []byte(nil))
+	f.Add("PUT", "/faults", "[::1]:1", []byte(`{"name":"roles","value":"1000","times":9223372036854775807}`))
+	f.Add("GET", "/sessions", "evil.example.test", []byte("{}"))
+	f.Fuzz(func(t *testing.T, method, path, host string, body []byte) {
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://127.0.0.1/", bytes.NewReader(body))
+		if err != nil {
+			return
+		}
+		if r.URL, err = r.URL.Parse(path); err != nil {
+			return
+		}
+		r.Host = host
+		w := httptest.NewRecorder()
+		sim.Control().ServeHTTP(w, r)
+		if !isLoopback(host) && w.Code != http.StatusForbidden {
+			t.Errorf("%q is answered with %d", host, w.Code)
+		}
+		for _, fault := range sim.Faults() {
+			if kind, err := kindOf(fault.Name); err != nil || fault.Times < 0 || kind.check != nil && kind.check(fault.Value) != nil {
+				t.Errorf("kept: %+v", fault)
+			}
+		}
+		sim.Mend("")
+	})
+}
+
+// FuzzVisit sends anything to each step, with the faults that change answers.
+func FuzzVisit(f *testing.F) {
+	_, certificate := fuzzCard()
+	sim, err := New(Options{CardCAs: []*x509.Certificate{certificate}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range []string{"ampersand", "comma", "dtd", "no-orgcode", "reverse", "windows-1252"} {
+		if err := sim.Break(Fault{Name: name}); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Add(uint8(0), "token=x&selectedRoleUid=1", []byte(`<gpPARAM name="service">LOGOUT</gpPARAM><gpPARAM name="sso_ticket">x</gpPARAM>`))
+	paths := []string{"/login/authactivate", "/login/authvalidate", "/login/authlogout", "/login/ssoupdate", "/saml/RoleSelectionGP.jsp", "/saml/RoleAssertion"}
+	f.Fuzz(func(t *testing.T, at uint8, query string, body []byte) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://127.0.0.1"+paths[int(at)%len(paths)], bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.URL.RawQuery = query
+		w := httptest.NewRecorder()
+		sim.Handler().ServeHTTP(w, r)
+		if w.Code != http.StatusOK && len(body) <= maxRequest || len(sim.Sessions()) != 0 {
+			t.Errorf("%d, and %d sessions", w.Code, len(sim.Sessions()))
+		}
+	})
+}
+
+// FuzzDirectory reads a file of people.
+func FuzzDirectory(f *testing.F) {
+	f.Add(builtin)
+	f.Add([]byte("people: [{uid: '555000000101', roles: [{id: '555000000101', organisation: X1}]}]\norganisations: {X1: A}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d, err := parseDirectory("people.yaml", text)
+		if err != nil {
+			return
+		}
+		for _, p := range d.People {
+			if found, ok := d.find(p.UID); !ok || found.UID != p.UID || !twelveDigits.MatchString(p.UID) {
+				t.Errorf("%+v", p)
+			}
+		}
 	})
 }
 

@@ -60,7 +60,7 @@ func (s *Server) validate(v visit) answer {
 	}
 	session := Session{UID: uid, Name: person.Name, roles: s.grant(v, person)}
 	ticket := s.sessions.start(session, v.now)
-	s.options.Log.Info("signed in", "uid", uid, "roles", len(session.roles), "agent", v.UserAgent())
+	s.options.Log.Info("signed in", "uid", uid, "roles", len(session.roles), "agent", v.UserAgent(), "analytics", v.Header.Get("Analytics") != "")
 	return v.object(s.loginFields(v, sent, session, ticket)...)
 }
 

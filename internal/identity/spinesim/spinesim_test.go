@@ -467,3 +467,21 @@ func TestDirectories(t *testing.T) {
 		t.Error("a session of a second, which CIS1 can't say")
 	}
 }
+
+// TestDocumentation reads the example of docs/identity-spine.md.
+func TestDocumentation(t *testing.T) {
+	page := string(must(os.ReadFile("../../../docs/identity-spine.md")))
+	_, rest, _ := strings.Cut(page, "\n    organisations:\n")
+	example, _, _ := strings.Cut(rest, "\n\n")
+	file := filepath.Join(t.TempDir(), "people.yaml")
+	if err := os.WriteFile(file, []byte("    organisations:\n"+example+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := spinesim.LoadDirectory(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := d.People[0].Roles[0]; r.Code == "" || len(r.Activities) == 0 || len(r.Workgroups) == 0 || d.Organisations[r.Organisation] == "" {
+		t.Errorf("%+v", d)
+	}
+}

@@ -254,7 +254,7 @@ type fault struct {
 }
 
 // driverTime is what a driver is given where it is stopped: the test waits for it.
-const driverTime = 3 * time.Second
+const driverTime = 5 * time.Second
 
 var faults = []fault{
 	{
@@ -347,6 +347,7 @@ func noCard(s session.Status) bool {
 // TestFaultsAtEveryStep breaks a sign-in of real pcscd and OpenSC at every step. Each ends with words that say why, without
 // a ticket, with all passcode tries left, and the next sign-in is as good as any.
 func TestFaultsAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
 			t.Parallel()

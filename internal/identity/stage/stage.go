@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,11 +56,12 @@ type Stage struct {
 	agent   *exec.Cmd
 	stopped chan struct{} // closed when the agent has ended
 	log     *output
+	spine   *output // what the Spine says of who signed in
 }
 
 // Start sets it up.
 func Start(ctx context.Context, o Options) (s *Stage, err error) {
-	s = &Stage{options: o, log: &output{}}
+	s = &Stage{options: o, log: &output{}, spine: &output{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -81,7 +83,9 @@ func Start(ctx context.Context, o Options) (s *Stage, err error) {
 	if s.Card, err = authority.Issue(virtualcard.CardSpec{UID: Person, Passcode: Passcode}); err != nil {
 		return s, err
 	}
-	if s.Spine, err = spinesim.New(spinesim.Options{CardCAs: []*x509.Certificate{authority.Certificate}, Before: o.Before}); err != nil {
+	if s.Spine, err = spinesim.New(spinesim.Options{
+		CardCAs: []*x509.Certificate{authority.Certificate}, Before: o.Before, Log: slog.New(slog.NewTextHandler(s.spine, nil)),
+	}); err != nil {
 		return s, err
 	}
 	if s.running, err = s.Spine.Start(spinesim.Listen{}); err != nil {
@@ -188,6 +192,9 @@ func (s *Stage) Audit() string {
 
 // Log is what the agent has written to its log so far.
 func (s *Stage) Log() string { return s.log.String() }
+
+// SpineLog is what the Spine has written to its log so far: who signed in and out, by which program.
+func (s *Stage) SpineLog() string { return s.spine.String() }
 
 // PID is the agent's.
 func (s *Stage) PID() int { return s.agent.Process.Pid }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -160,6 +161,10 @@ func TestDay(t *testing.T) {
 		t.Errorf("the audit has %d successes\n%s", n, s.Audit())
 	}
 	searchFiles(t, s, tickets)
+	// The agent doesn't claim to be another program, and tells nothing of the computer.
+	if told := s.SpineLog(); !strings.Contains(told, "agent=nhos-identity/") || strings.Count(told, "analytics=false") != 2 || strings.Contains(told, "analytics=true") {
+		t.Errorf("the Spine was told\n%s", told)
+	}
 }
 
 // signIn is automation: the passcode comes by a pipe.
@@ -232,6 +237,10 @@ func searchFiles(t *testing.T, s *stage.Stage, tickets []*secret.Text) {
 		if text == "" || found([]byte(text), tickets) {
 			t.Errorf("the %s is empty or holds a secret:\n%s", name, text)
 		}
+	}
+	// Neither challenges nor what was signed, as the first agents' log did.
+	if word := regexp.MustCompile(`[A-Za-z0-9+/=]{40,}`).FindString(s.Log()); word != "" {
+		t.Errorf("the log holds %q", word)
 	}
 	searched := 0
 	err := filepath.WalkDir(s.Folder, func(path string, e fs.DirEntry, err error) error {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -38,6 +39,7 @@ type sessions struct {
 	asked   session.SignIn
 	passed  string
 	choices []string
+	given   []*secret.Text
 }
 
 func (s *sessions) Ticket(ctx context.Context) (*secret.Text, error) {
@@ -49,7 +51,10 @@ func (s *sessions) Ticket(ctx context.Context) (*secret.Text, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	return secret.New([]byte(token)), nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.given = append(s.given, secret.New([]byte(token)))
+	return s.given[len(s.given)-1], nil
 }
 
 func (s *sessions) TicketNoAuth(ctx context.Context) (*secret.Text, error) { return s.Ticket(ctx) }
@@ -153,7 +158,8 @@ func dial(t testing.TB, path string) *ticket.Client {
 }
 
 func TestTicketAndAudit(t *testing.T) {
-	path, audit := open(t, &sessions{})
+	s := &sessions{}
+	path, audit := open(t, s)
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
@@ -164,6 +170,13 @@ func TestTicketAndAudit(t *testing.T) {
 			t.Errorf("%s: %q, %v", m, a.Ticket.Reveal(), err)
 		}
 	}
+	s.mu.Lock()
+	for _, given := range s.given[:2] { // the third may be on its way
+		if given.Len() > 0 {
+			t.Error("a ticket that was given out is still in memory")
+		}
+	}
+	s.mu.Unlock()
 	lines := strings.Split(strings.TrimSpace(audit()), "\n")
 	if len(lines) != 3 || strings.Contains(audit(), "AQIC5") {
 		t.Fatalf("the audit is\n%s", audit())
@@ -221,28 +234,54 @@ func TestEveryMethod(t *testing.T) {
 	}
 }
 
+// TestCodes holds all that can happen against the numbers and names of the historical ticket API, which programs have in
+// their own code.
 func TestCodes(t *testing.T) {
 	s := &sessions{}
 	path, _ := open(t, s)
-	for err, want := range map[error]uint32{
-		session.ErrCancelled:                  0x80400001,
-		session.ErrNotSignedIn:                0x80100009,
-		session.ErrLocked:                     0x80100009,
-		session.ErrNoReader:                   0x80200002,
-		session.ErrCardLocked:                 0x80200004,
-		&card.PasscodeError{Left: 2}:          0x80400002,
-		&card.PasscodeError{Locked: true}:     0x80200004,
-		spine.ErrUnreachable:                  0x80100007,
-		spine.ErrRefused:                      0x80400002,
-		card.ErrRemoved:                       0x80200005,
-		&card.CertificateError{Reason: "old"}: 0x80200006,
-		errors.New("anything"):                0x80100001,
+	for _, c := range []struct {
+		err  error
+		want uint32
+		name string
+	}{
+		{errors.New("anything"), 0x80100001, "INTERNAL"},
+		{session.ErrNoSuchRole, 0x80100003, "INVALID_PARAMETER"},
+		{session.ErrNoSuchCard, 0x80100003, "INVALID_PARAMETER"},
+		{session.ErrWhichCard, 0x80100003, "INVALID_PARAMETER"},
+		{session.ErrBusy, 0x80100006, "SERVER_BUSY"},
+		{session.ErrClosed, 0x80100006, "SERVER_BUSY"},
+		{spine.ErrUnreachable, 0x80100007, "SERVER_COMM_FAILED"},
+		{session.ErrNotSignedIn, 0x80100009, "TICKET_NOT_AVAILABLE"},
+		{session.ErrLocked, 0x80100009, "TICKET_NOT_AVAILABLE"},
+		{session.ErrNoReader, 0x80200002, "READER_NOT_AVAILABLE"},
+		{card.ErrNoService, 0x80200002, "READER_NOT_AVAILABLE"},
+		{session.ErrCardLocked, 0x80200004, "PIN_BLOCKED"},
+		{&card.PasscodeError{Locked: true}, 0x80200004, "PIN_BLOCKED"},
+		{card.ErrRemoved, 0x80200005, "CARD_TRANSACTION_FAILED"},
+		{card.ErrModule, 0x80200005, "CARD_TRANSACTION_FAILED"},
+		{&card.CertificateError{Reason: "old"}, 0x80200006, "NO_CERT_FOUND"},
+		{session.ErrCancelled, 0x80400001, "USER_ABORT"},
+		{context.Canceled, 0x80400001, "USER_ABORT"},
+		{&card.PasscodeError{Left: 2}, 0x80400002, "AUTHENTICATION_FAILED"},
+		{spine.ErrRefused, 0x80400002, "AUTHENTICATION_FAILED"},
+		{session.ErrNoCard, 0x80400003, "AUTHENTICATION_NOT_POSSIBLE"},
+		{session.ErrLastTry, 0x80400003, "AUTHENTICATION_NOT_POSSIBLE"},
+		{session.ErrSlept, 0x80400003, "AUTHENTICATION_NOT_POSSIBLE"},
+		{context.DeadlineExceeded, 0x80400003, "AUTHENTICATION_NOT_POSSIBLE"},
+		{session.ErrOtherPerson, 0x80400004, "USER_NOT_VALID"},
+		{session.ErrWrongPerson, 0x80400004, "USER_NOT_VALID"},
+		{spine.ErrUntrusted, 0x80400005, "AUTHSERVER_NOT_AVAILABLE"},
+		{spine.ErrStatus, 0x80400005, "AUTHSERVER_NOT_AVAILABLE"},
+		{spine.ErrSyntax, 0x80400006, "AUTHDATA_SYNTAX_ERROR"},
+		{session.ErrSessionEnded, 0x80400007, "AUTH_NOT_VALID"},
+		{session.ErrSignedOut, 0x80400007, "AUTH_NOT_VALID"},
+		{spine.ErrExpired, 0x80400007, "AUTH_NOT_VALID"},
 	} {
-		s.err = err
+		s.err = fmt.Errorf("signing in: %w", c.err)
 		_, got := dial(t, path).Call(t.Context(), ticket.Request{Method: ticket.GetTicket})
 		var failed *ticket.Error
-		if !errors.As(got, &failed) || uint32(failed.Code) != want || failed.Name == "" || failed.Message == "" {
-			t.Errorf("%v: %#v", err, got)
+		if !errors.As(got, &failed) || uint32(failed.Code) != c.want || failed.Name != c.name || failed.Message == "" {
+			t.Errorf("%v: %#v", c.err, got)
 		}
 	}
 }
@@ -443,6 +482,32 @@ func TestRefusedBeforeAsking(t *testing.T) {
 	}
 	if _, err := c.Call(t.Context(), ticket.Request{Method: ticket.GetTicket}); err == nil || !strings.Contains(err.Error(), "asking the Identity Agent") {
 		t.Error(err)
+	}
+}
+
+// More programs than the agent has room for are told so, and the next one is heard when one leaves.
+func TestTooManyPrograms(t *testing.T) {
+	path, _ := open(t, &sessions{})
+	var all []*ticket.Client
+	ask := func() error {
+		c := dial(t, path)
+		all = append(all, c)
+		_, err := c.Call(t.Context(), ticket.Request{Method: ticket.Status})
+		return err
+	}
+	for range 256 {
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ask(); ticket.CodeOf(err) != ticket.ServerBusy && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("the 257th program: %v", err)
+	}
+	_ = all[0].Close()
+	for began := time.Now(); ask() != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatal("no other program is heard after one left")
+		}
 	}
 }
 

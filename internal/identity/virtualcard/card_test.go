@@ -385,3 +385,44 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTLV reads elements of BER-TLV: they are parts of what is read, one behind the other.
+func FuzzTLV(f *testing.F) {
+	f.Add(tlv(0x7C, append(tlv(0x82), tlv(0x81, bytes.Repeat([]byte{7}, 300)...)...)...))
+	f.Add([]byte{0x5C, 0x82, 0xFF, 0xFF})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for len(b) > 0 {
+			tag, value, rest, ok := nextTLV(b)
+			if !ok {
+				return
+			}
+			if len(value)+len(rest) > len(b)-2 || !bytes.HasSuffix(b, rest) || !bytes.HasSuffix(b[:len(b)-len(rest)], value) {
+				t.Fatalf("%X is %X, %X, %X", b, tag, value, rest)
+			}
+			b = rest
+		}
+	})
+}
+
+// FuzzCardFile reads a card's file.
+func FuzzCardFile(f *testing.F) {
+	f.Add([]byte(`{"uid":"555123456789","passcode":"1234","tries":3,"triesLeft":3,"guid":"AAAAAAAAAAAAAAAAAAAAAA==","keys":[]}`))
+	path := filepath.Join(f.TempDir(), "card")
+	if err := issue(f, CardSpec{}).Save(path); err != nil {
+		f.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		card, err := parseCard(text)
+		if err != nil {
+			return
+		}
+		if answer, err := card.Answer(t.Context(), mustHex(selectByName)); err != nil || len(answer) < 2 {
+			t.Errorf("%X, %v", answer, err)
+		}
+	})
+}

@@ -217,3 +217,27 @@ func FuzzReadVscard(f *testing.F) {
 		}
 	})
 }
+
+// FuzzVPCD plays a card to a reader that sends anything: it ends with what the reader sends, and every answer is whole.
+func FuzzVPCD(f *testing.F) {
+	card := issue(f, CardSpec{})
+	f.Add([]byte{0, 1, vpcdPowerOn, 0, 1, vpcdATR, 0, 5, 0, 0xA4, 4, 0, 0})
+	f.Add([]byte{0, 0, 0, 1, 9, 0xFF, 0xFF})
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		card.SetTriesLeft(3)
+		var heard bytes.Buffer
+		err := serveVPCD(t.Context(), struct {
+			io.Reader
+			io.Writer
+		}{bytes.NewReader(sent), &heard}, card)
+		if err == nil {
+			t.Error("it ends without a reason")
+		}
+		for heard.Len() > 0 {
+			header := heard.Next(2)
+			if n := int(binary.BigEndian.Uint16(header)); n < 2 || len(heard.Next(n)) != n {
+				t.Fatalf("an answer of %d bytes is cut", n)
+			}
+		}
+	})
+}

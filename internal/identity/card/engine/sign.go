@@ -47,6 +47,10 @@ func (m *module) sign(s *slot, request card.SignOrder, passcode *secret.Text, tr
 	if err := mayLogin(s.card, passcode, trustPad); err != nil {
 		return nil, err
 	}
+	if s.card.TriesLeft == 1 && !request.LastTry {
+		// Another program may have used the others up since anybody asked.
+		return nil, card.ErrLastTry
+	}
 
 	session, err := m.p11.OpenSession(s.number, pkcs11.CKF_SERIAL_SESSION) // read-only
 	if err != nil {

@@ -65,8 +65,11 @@ func TestMessagesAreBounded(t *testing.T) {
 	if err := Send(io.Discard, message{}, secret.New(make([]byte, 256))); err == nil {
 		t.Error("a secret that is too long was sent")
 	}
+	_, err := Receive(strings.NewReader("\x7f\xff\xff\xff"), &message{})
+	if err == nil || !strings.Contains(err.Error(), "at most 1048576 are allowed") { // before there is room for it
+		t.Errorf("a message of 2 GiB: %v", err)
+	}
 	for name, text := range map[string]string{
-		"too long":        "\x7f\xff\xff\xff",
 		"cut header":      "\x00\x00",
 		"cut":             "\x00\x00\x00\x09{}",
 		"no secret":       "\x00\x00\x00\x02{}",
