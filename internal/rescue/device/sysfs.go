@@ -72,7 +72,7 @@ var buses = []struct {
 }{
 	{"usb", regexp.MustCompile(`/usb\d+/`)}, // before all that may be behind USB
 	{"firewire", regexp.MustCompile(`/fw\d+[./]`)},
-	{"nvme", regexp.MustCompile(`/nvme\d+/`)},
+	{"nvme", regexp.MustCompile(`/nvme[-\d]`)},
 	{"mmc", regexp.MustCompile(`/mmc_host/`)},
 	{"ata", regexp.MustCompile(`/ata\d+/`)},
 	{"virtio", regexp.MustCompile(`/virtio\d+/`)},

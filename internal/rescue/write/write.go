@@ -43,7 +43,14 @@ func (s *stick) run(ctx context.Context) (err error) {
 	if s.disk, err = openDisk(s.device); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.disk.close()) }()
+	defer func() {
+		if s.touched { // whatever came of it, the old table is gone
+			s.disk.rereadTable()
+		}
+		if closed := s.disk.close(); err == nil {
+			err = closed
+		}
+	}()
 	if padded := s.disk.padded(s.image.SizeBytes); padded > s.disk.size {
 		return fmt.Errorf("it holds %s, and the image is %s", ui.Bytes(s.disk.size), ui.Bytes(s.image.SizeBytes))
 	}
@@ -83,7 +90,6 @@ func (s *stick) run(ctx context.Context) (err error) {
 		// It may be there all the same, and what starts must be good.
 		return errors.Join(err, s.behead())
 	}
-	s.disk.rereadTable()
 	return nil
 }
 

@@ -33,10 +33,13 @@ var stickware = sticktest.Hardware{Bus: "usb", Vendor: "Acme", Model: "Flash", S
 
 var silent = ui.NewProgress(io.Discard, ui.Silent)
 
+// made is the ISO of all tests, which none of them changes.
+var made = sync.OnceValue(func() []byte { return sticktest.ISO(isoSize) })
+
 // open writes an ISO to a file and opens it as an image.
 func open(t *testing.T) (*write.Image, []byte) {
 	t.Helper()
-	iso := sticktest.ISO(isoSize)
+	iso := made()
 	path := filepath.Join(t.TempDir(), "test.iso")
 	if err := os.WriteFile(path, iso, 0o644); err != nil {
 		t.Fatal(err)
@@ -53,7 +56,7 @@ func open(t *testing.T) (*write.Image, []byte) {
 // watch fails the test if one of two sticks is changed that nobody names.
 func watch(t *testing.T) {
 	t.Helper()
-	const size = 24 * mib
+	const size = 4 * mib
 	neighbours := []*sticktest.Stick{sticktest.New(t, size), sticktest.New(t, size)}
 	before := make([][]byte, len(neighbours))
 	for i, n := range neighbours {
@@ -226,7 +229,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// lastMoment takes all but the first MiB, the second time that it is written.
+// lastMoment fails when its first MiB is written for the second time, and has taken it all the same.
 type lastMoment struct {
 	sticktest.Flash
 	beginnings int
@@ -236,10 +239,11 @@ func (l *lastMoment) WriteAt(p []byte, off int64) (int, error) {
 	if off == 0 {
 		l.beginnings++
 	}
+	n, err := l.Flash.WriteAt(p, off)
 	if l.beginnings == 2 && off < mib {
 		return 0, unix.EIO
 	}
-	return l.Flash.WriteAt(p, off)
+	return n, err
 }
 
 // Ctrl-C leaves a stick that doesn't start.
