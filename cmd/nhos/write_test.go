@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,8 +20,8 @@ import (
 //
 //	iso FILE MIB                     make bytes that pass for a hybrid ISO
 //	stick NAME MIB [HOW] [WORD...]   plug in a stick, whose path is $NAME from then on; HOW is how it fails:
-//	                                 "lies" (half of it is there), "breaks" (after 3 MiB), "flips" (a bit of byte 2097157);
-//	                                 "internal" and "mounted" say what it is
+//	                                 "lies" (half of it is there), "breaks" (after 3 MiB), "flips" (a bit of byte 2097157),
+//	                                 "interrupts" (who writes, after 3 MiB); "internal" and "mounted" say what it is
 //	holds NAME FILE                  the stick begins with the file
 //	untouched NAME...                the stick has the bytes of before, all of them
 
@@ -63,6 +66,14 @@ func stick(t *testing.T, ts *testscript.TestScript, args []string) {
 			flash = sticktest.Breaking(3*mib, nil)
 		case "flips":
 			flash = sticktest.Flipping(2*mib + 5)
+		case "interrupts":
+			written := int64(0)
+			flash = sticktest.Watched(func(_, n int64) {
+				if before := written; before < 3*mib && before+n >= 3*mib {
+					interrupt(ts.Getenv(args[0]))
+				}
+				written += n
+			})
 		case "internal":
 			h.Bus, h.Vendor, h.Removable = "ata", "ATA", false
 		case "mounted":
@@ -80,6 +91,21 @@ func stick(t *testing.T, ts *testscript.TestScript, args []string) {
 	ts.Setenv(args[0], s.Path)
 	ts.Setenv(args[0]+"_name", d.Name)
 	ts.Value("sticks").(map[string]plugged)[args[0]] = plugged{t, s, s.Bytes(t, 0, s.SizeBytes)}
+}
+
+// interrupt does what Ctrl-C does, to those processes that this one has started and that have a device open.
+func interrupt(device string) {
+	open, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, fd := range open {
+		process := filepath.Dir(filepath.Dir(fd))
+		status, _ := os.ReadFile(filepath.Join(process, "status"))
+		if to, err := os.Readlink(fd); err != nil || to != device || !strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(process)); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGINT)
+		}
+	}
 }
 
 func holds(ts *testscript.TestScript, negated bool, args []string) {

@@ -73,6 +73,14 @@ func scribble(file *os.File, size int64) error {
 	return errs
 }
 
+// Blocks makes the stick one of blocks of that many bytes; they have 512 else.
+func (s *Stick) Blocks(t testing.TB, bytes int) {
+	t.Helper()
+	if err := unix.IoctlSetInt(int(s.loop.Fd()), unix.LOOP_SET_BLOCK_SIZE, bytes); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Bytes are n bytes of the flash itself, which for a bad stick isn't what it shows.
 func (s *Stick) Bytes(t testing.TB, offset, n int64) []byte {
 	t.Helper()

@@ -101,26 +101,21 @@ func (k *disk) write(buf []byte, offset int64) error {
 	return nil
 }
 
-// read reads whole blocks, from the device and not from what the kernel remembers of them.
+// read reads whole blocks: after a flush, from the device and not from what the kernel remembers of them.
 func (k *disk) read(buf []byte, offset int64) error {
-	if !k.direct {
-		if err := unix.Fadvise(int(k.file.Fd()), offset, int64(len(buf)), unix.FADV_DONTNEED); err != nil {
-			return fmt.Errorf("reading at byte %d: %w", offset, err)
-		}
-	}
 	if _, err := k.file.ReadAt(buf, offset); err != nil {
 		return fmt.Errorf("reading at byte %d: %w", offset, cause(err))
 	}
 	return nil
 }
 
-// flush returns when the device says that it keeps what was written.
+// flush returns when the device says that it keeps what was written, and the kernel no longer does.
 func (k *disk) flush() error {
 	fd := int(k.file.Fd())
 	if err := unix.Fdatasync(fd); err != nil {
 		return fmt.Errorf("flushing: %w", err)
 	}
-	if !k.direct { // what is clean now would be read from memory
+	if !k.direct {
 		if err := unix.IoctlSetInt(fd, unix.BLKFLSBUF, 0); err != nil {
 			return fmt.Errorf("flushing: %w", err)
 		}

@@ -16,7 +16,7 @@ type relay struct {
 	drain  func(p piece, buf []byte) error
 }
 
-// run ends with the first error, or with ctx, after the piece that is being worked on.
+// run ends with the first error, or with ctx, after the pieces that are in memory.
 func (r relay) run(ctx context.Context) error {
 	type loaded struct {
 		piece
@@ -30,6 +30,9 @@ func (r relay) run(ctx context.Context) error {
 	group.Go(func() error {
 		defer close(full)
 		for _, p := range r.pieces {
+			if ctx.Err() != nil { // select takes either when both are ready
+				return context.Cause(ctx)
+			}
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
@@ -48,9 +51,6 @@ func (r relay) run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		for l := range full {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
 			if err := r.drain(l.piece, l.buf); err != nil {
 				return err
 			}

@@ -18,15 +18,16 @@
 package write
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
 	"nhos.org/nhos/internal/rescue/device"
 	"nhos.org/nhos/internal/ui"
 )
+
+// tableBlock is what the partition tables of a hybrid ISO count in, whatever it is written to.
+const tableBlock = 512
 
 // A stick is a device that is being written to.
 type stick struct {
@@ -51,6 +52,9 @@ func (s *stick) run(ctx context.Context) (err error) {
 			err = closed
 		}
 	}()
+	if s.disk.block != tableBlock {
+		return fmt.Errorf("its blocks have %d bytes, and the image's partition table counts in %d: computers wouldn't find what they start from", s.disk.block, tableBlock)
+	}
 	if padded := s.disk.padded(s.image.SizeBytes); padded > s.disk.size {
 		return fmt.Errorf("it holds %s, and the image is %s", ui.Bytes(s.disk.size), ui.Bytes(s.image.SizeBytes))
 	}
@@ -157,39 +161,6 @@ func (s *stick) writeBody(ctx context.Context) error {
 	return s.disk.flush()
 }
 
-// verifyBody reads back all that writeBody wrote.
-func (s *stick) verifyBody(ctx context.Context) error {
-	work := relay{
-		pieces: s.image.body(),
-		fill:   func(p piece, buf []byte) error { return s.disk.read(buf[:s.disk.padded(p.length)], p.offset) },
-		drain: func(p piece, buf []byte) error {
-			if err := s.compare(p, buf); err != nil {
-				return err
-			}
-			s.phase.Add(p.length)
-			return nil
-		},
-	}
-	return work.run(ctx)
-}
-
-// compare holds what was read back of a piece against the image: against its digest, and byte by byte once that differs.
-func (s *stick) compare(p piece, buf []byte) error {
-	padding := buf[p.length:s.disk.padded(p.length)]
-	if sha256.Sum256(buf[:p.length]) == p.digest {
-		if i := firstOther(padding, nil); i >= 0 {
-			return &DifferenceError{p.offset + p.length + int64(i), 0, padding[i]}
-		}
-		return nil
-	}
-	want := make([]byte, p.length)
-	if err := s.image.read(p, want); err != nil {
-		return err
-	}
-	i := firstOther(buf[:p.length], want)
-	return &DifferenceError{p.offset + int64(i), want[i], buf[i]}
-}
-
 func (s *stick) wipe(spans []span) error {
 	empty := aligned(headBytes)
 	for _, x := range spans {
@@ -200,22 +171,6 @@ func (s *stick) wipe(spans []span) error {
 		}
 	}
 	return s.disk.flush()
-}
-
-func (s *stick) verifyEmpty(spans []span) error {
-	buf := aligned(headBytes)
-	for _, x := range spans {
-		for at := x.start; at < x.end; at += headBytes {
-			part := buf[:min(headBytes, x.end-at)]
-			if err := s.disk.read(part, at); err != nil {
-				return err
-			}
-			if i := firstOther(part, nil); i >= 0 {
-				return &DifferenceError{at + int64(i), 0, part[i]}
-			}
-		}
-	}
-	return nil
 }
 
 // writeHead writes the first MiB and reads it back. It isn't interrupted: it is what makes the stick a good one.
@@ -237,27 +192,4 @@ func (s *stick) writeHead() error {
 	}
 	s.phase.Add(2 * p.length)
 	return s.compare(p, buf)
-}
-
-// A DifferenceError is the first byte that came back otherwise than it was written.
-type DifferenceError struct {
-	Offset    int64 // in bytes, from the start of the stick
-	Want, Got byte
-}
-
-func (e *DifferenceError) Error() string {
-	return fmt.Sprintf("byte %d came back as 0x%02x and not as 0x%02x", e.Offset, e.Got, e.Want)
-}
-
-// firstOther is the first place at which got isn't want (nil: zeros), or -1.
-func firstOther(got, want []byte) int {
-	if want != nil && bytes.Equal(got, want) {
-		return -1
-	}
-	for i, b := range got {
-		if want == nil && b != 0 || want != nil && b != want[i] {
-			return i
-		}
-	}
-	return -1
 }
