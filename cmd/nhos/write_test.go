@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -58,6 +59,8 @@ func stick(t *testing.T, ts *testscript.TestScript, args []string) {
 	var flash func(sticktest.Flash) sticktest.Flash
 	h := sticktest.Hardware{Bus: "usb", Vendor: "Acme", Model: "Stick " + args[0], Serial: "serial-" + args[0], Removable: true}
 	mounted := false
+	var written atomic.Int64 // the stick answers on a goroutine of its own
+	var path atomic.Value
 	for _, word := range args[2:] {
 		switch word {
 		case "lies":
@@ -67,12 +70,10 @@ func stick(t *testing.T, ts *testscript.TestScript, args []string) {
 		case "flips":
 			flash = sticktest.Flipping(2*mib + 5)
 		case "interrupts":
-			written := int64(0)
 			flash = sticktest.Watched(func(_, n int64) {
-				if before := written; before < 3*mib && before+n >= 3*mib {
-					interrupt(ts.Getenv(args[0]))
+				if after := written.Add(n); after >= 3*mib && after-n < 3*mib {
+					interrupt(path.Load().(string))
 				}
-				written += n
 			})
 		case "internal":
 			h.Bus, h.Vendor, h.Removable = "ata", "ATA", false
@@ -84,6 +85,7 @@ func stick(t *testing.T, ts *testscript.TestScript, args []string) {
 	}
 	m := ts.Value("machine").(*sticktest.Machine)
 	s := sticktest.Faulty(t, n*mib, flash)
+	path.Store(s.Path)
 	d := m.Plug(t, s, h)
 	if mounted {
 		m.Put(t, filepath.Join(m.Proc, "self/mountinfo"), "36 1 "+d.Number+" / /media/photos rw - vfat /dev/x rw\n")

@@ -3,6 +3,7 @@ package write
 import (
 	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -167,7 +168,8 @@ func TestWipes(t *testing.T) {
 func TestReadsPastTheCache(t *testing.T) {
 	for name, direct := range map[string]int{"direct": unix.O_DIRECT, "through the cache": 0} {
 		t.Run(name, func(t *testing.T) {
-			spoil := int64(-1)
+			var spoil atomic.Int64
+			spoil.Store(-1)
 			stick := sticktest.Faulty(t, 8*mib, func(f sticktest.Flash) sticktest.Flash { return spoilt{f, &spoil} })
 			m := sticktest.NewMachine(t, t.TempDir())
 			k, err := openWith(m.Plug(t, stick, sticktest.Hardware{Bus: "usb", Serial: filepath.Base(stick.Path)}), direct)
@@ -185,7 +187,7 @@ func TestReadsPastTheCache(t *testing.T) {
 			if buf[5000] != 5000&0xff {
 				t.Fatal("it doesn't read what was written")
 			}
-			spoil = mib + 5000
+			spoil.Store(mib + 5000)
 			if err := errors.Join(k.flush(), k.read(buf, mib)); err != nil {
 				t.Fatal(err)
 			}
@@ -198,12 +200,12 @@ func TestReadsPastTheCache(t *testing.T) {
 
 type spoilt struct {
 	sticktest.Flash
-	at *int64
+	at *atomic.Int64 // -1: nowhere
 }
 
 func (s spoilt) ReadAt(p []byte, off int64) (int, error) {
 	n, err := s.Flash.ReadAt(p, off)
-	if i := *s.at - off; *s.at >= 0 && i >= 0 && i < int64(n) {
+	if i := s.at.Load() - off; s.at.Load() >= 0 && i >= 0 && i < int64(n) {
 		p[i] ^= 0xff
 	}
 	return n, err

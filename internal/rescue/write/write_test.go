@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,13 +206,14 @@ func TestFaults(t *testing.T) {
 			watch(t)
 			image, iso := open(t)
 			m := sticktest.NewMachine(t, t.TempDir())
-			var written int64
-			var node string
-			faulty := f.flash(func() { m.Pull(t, node) })
+			// The stick answers on a goroutine of its own.
+			var written atomic.Int64
+			var node atomic.Value
+			faulty := f.flash(func() { m.Pull(t, node.Load().(string)) })
 			stick := sticktest.Faulty(t, 64*mib, func(flash sticktest.Flash) sticktest.Flash {
-				return sticktest.Watched(func(_, n int64) { written += n })(faulty(flash))
+				return sticktest.Watched(func(_, n int64) { written.Add(n) })(faulty(flash))
 			})
-			node = filepath.Base(stick.Path)
+			node.Store(filepath.Base(stick.Path))
 			d := m.Plug(t, stick, stickware)
 			results, err := write.Run(t.Context(), image, []device.Device{d}, m.Machine, silent)
 			r := results[0]
@@ -219,8 +221,8 @@ func TestFaults(t *testing.T) {
 				t.Fatalf("it says %+v, %v", r, err)
 			}
 			f.check(t, err, r)
-			if f.early && written > 3*mib {
-				t.Errorf("it was found after %d bytes were written", written)
+			if f.early && written.Load() > 3*mib {
+				t.Errorf("it was found after %d bytes were written", written.Load())
 			}
 			if name != "is worn out" && name != "is pulled out at once" && bytes.Equal(stick.Bytes(t, 0, 512), iso[:512]) {
 				t.Error("a computer would start from it")
@@ -251,9 +253,9 @@ func TestInterrupted(t *testing.T) {
 	image, iso := open(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	written := int64(0)
+	var written atomic.Int64
 	stick := sticktest.Faulty(t, 64*mib, sticktest.Watched(func(_, n int64) {
-		if written += n; written > 10*mib {
+		if written.Add(n) > 10*mib {
 			stop()
 		}
 	}))
@@ -265,8 +267,8 @@ func TestInterrupted(t *testing.T) {
 	if bytes.Equal(stick.Bytes(t, 0, 512), iso[:512]) || !empty(stick.Bytes(t, 0, mib)) {
 		t.Error("a computer would start from it")
 	}
-	if written > 20*mib {
-		t.Errorf("it went on for %d bytes", written)
+	if written.Load() > 20*mib {
+		t.Errorf("it went on for %d bytes", written.Load())
 	}
 }
 
