@@ -84,6 +84,7 @@ func (s *Stick) Blocks(t testing.TB, bytes int) {
 // Bytes are n bytes of the flash itself, which for a bad stick isn't what it shows.
 func (s *Stick) Bytes(t testing.TB, offset, n int64) []byte {
 	t.Helper()
+	_ = s.loop.Sync() // what somebody has written, and not flushed; a stick that broke off can't
 	buf := make([]byte, n)
 	if _, err := s.file.ReadAt(buf, offset); err != nil {
 		t.Fatal(err)

@@ -250,6 +250,7 @@ func (l *lastMoment) WriteAt(p []byte, off int64) (int, error) {
 
 // Ctrl-C leaves a stick that doesn't start.
 func TestInterrupted(t *testing.T) {
+	watch(t)
 	image, iso := open(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -345,6 +346,7 @@ func TestUntouched(t *testing.T) {
 
 // An image that changes while it is written makes no stick that is half of both.
 func TestAlteredImage(t *testing.T) {
+	watch(t)
 	image, _ := open(t)
 	f, err := os.OpenFile(image.Path, os.O_WRONLY, 0)
 	if err == nil {
