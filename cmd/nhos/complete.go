@@ -10,13 +10,15 @@ import (
 
 	"nhos.org/nhos/internal/image/definition"
 	"nhos.org/nhos/internal/image/lock"
+	"nhos.org/nhos/internal/rescue/device"
+	"nhos.org/nhos/internal/ui"
 )
 
 // complete makes shells complete what a command's usage line names, whichever command it is: "plan IMAGE" takes the name
 // of an image. It looks at the definitions and at what the store keeps, so it is quick and needs no network.
-func (f *flags) complete(c *cobra.Command) {
+func (f *flags) complete(c *cobra.Command, m device.Machine) {
 	if words := strings.Fields(c.Use); len(words) > 1 && c.ValidArgsFunction == nil {
-		c.ValidArgsFunction = f.arguments(words[1:])
+		c.ValidArgsFunction = f.arguments(words[1:], m)
 	}
 	c.LocalFlags().VisitAll(func(x *pflag.Flag) {
 		if by := f.flagValues(x); by != nil {
@@ -24,12 +26,12 @@ func (f *flags) complete(c *cobra.Command) {
 		}
 	})
 	for _, sub := range c.Commands() {
-		f.complete(sub)
+		f.complete(sub, m)
 	}
 }
 
 // arguments completes by the placeholders of a usage line; the last one may end in dots for more of the same.
-func (f *flags) arguments(usage []string) cobra.CompletionFunc {
+func (f *flags) arguments(usage []string, m device.Machine) cobra.CompletionFunc {
 	changes := slices.Contains(usage, "KEY") || slices.Contains(usage, "PACKAGE...")
 	return func(c *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		last := usage[len(usage)-1]
@@ -39,6 +41,9 @@ func (f *flags) arguments(usage []string) cobra.CompletionFunc {
 		what := usage[min(len(args), len(usage)-1)]
 		if strings.Contains(what, "FILE") && !strings.Contains(what, "FILE.iso") {
 			return nil, cobra.ShellCompDirectiveDefault
+		}
+		if what == "DEVICE..." {
+			return disks(m, args[1:]), cobra.ShellCompDirectiveNoFileComp
 		}
 		dir, err := f.definitionsDir()
 		if err != nil {
@@ -69,6 +74,17 @@ func (f *flags) arguments(usage []string) cobra.CompletionFunc {
 		rest := slices.DeleteFunc(words, func(w string) bool { return len(args) > 0 && slices.Contains(args[1:], w) })
 		return rest, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// disks are those that may be written to and aren't named yet, each with what it is.
+func disks(m device.Machine, named []string) (words []string) {
+	all, _ := m.List()
+	for _, d := range all {
+		if d.Refused == "" && !slices.Contains(named, d.Path) {
+			words = append(words, cobra.CompletionWithDesc(d.Path, d.Model+" "+ui.Bytes(d.SizeBytes)))
+		}
+	}
+	return words
 }
 
 // images are the names of images and respins.

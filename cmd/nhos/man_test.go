@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"nhos.org/nhos/cmd/internal/manual"
+	"nhos.org/nhos/internal/rescue/device"
 )
 
 // TestHelp sees to it that every command and every flag says what it is for, and that every command has an example.
@@ -42,7 +43,7 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
-	visit(newRoot())
+	visit(newRoot(device.This()))
 }
 
 // TestInstall installs everything, and holds the manual pages and completions against those who read them.

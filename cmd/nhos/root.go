@@ -11,6 +11,7 @@ import (
 
 	"nhos.org/nhos/internal/image"
 	"nhos.org/nhos/internal/image/definition"
+	"nhos.org/nhos/internal/rescue/device"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -20,7 +21,7 @@ type flags struct {
 	json, quiet                     bool
 }
 
-func newRoot() *cobra.Command {
+func newRoot(m device.Machine) *cobra.Command {
 	f := &flags{}
 	root := &cobra.Command{
 		Use:   "nhos",
@@ -32,7 +33,8 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
   nhos plan desktop                 what a build would make and what it would reuse
   sudo nhos build desktop           make the ISO, its lock and its checksums
   nhos test desktop                 boot it and run its checks
-  nhos test other.iso --as usb      boot any ISO`,
+  nhos test other.iso --as usb      boot any ISO
+  sudo nhos write desktop /dev/sdb  put it on a stick`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
@@ -67,10 +69,10 @@ Exit codes: 0 done, 1 it failed, 2 the call was wrong, 3 a test of the medium fa
 	root.AddCommand(
 		newList(f), newShow(f), newGet(f), newSizes(f),
 		newSet(f), newUnset(f), newAdd(f), newRemove(f), newNew(f),
-		newLock(f), newPlan(f), newBuild(f), newEnter(f), newCompare(f), newSign(f),
+		newLock(f), newPlan(f), newBuild(f), newEnter(f), newCompare(f), newSign(f), newWrite(f, m),
 		newTest(f), newVerify(f), newReport(f), newEvidence(f),
 		newDoctor(f), newStore(f), newGuest(), newMan())
-	f.complete(root)
+	f.complete(root, m)
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")
 	return root

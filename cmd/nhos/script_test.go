@@ -23,6 +23,7 @@ import (
 	"nhos.org/nhos/internal/image/layertest"
 	"nhos.org/nhos/internal/image/rootfs"
 	"nhos.org/nhos/internal/image/store"
+	"nhos.org/nhos/internal/rescue/sticktest"
 	"nhos.org/nhos/internal/ui"
 )
 
@@ -30,7 +31,7 @@ var update = flag.Bool("update", false, "write what the scripts compare with ane
 
 func TestMain(m *testing.M) {
 	rootfs.Init()
-	testscript.Main(m, map[string]func(){"nhos": main})
+	testscript.Main(m, map[string]func(){"nhos": func() { os.Exit(run(machine())) }})
 }
 
 // TestScripts runs the examples of testdata/script. Each begins in a folder with the definitions of
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 //
 // Besides testscript's own commands there is "exits CODE PROGRAM...", for an exit code that isn't only not 0,
 // "premade IMAGE LAYER...", which puts stand-ins for layers into the store (package layertest), and "asks N PATH
-// PROGRAM...", for how often the mirror is asked for that path.
+// PROGRAM...", for how often the mirror is asked for that path. write_test.go has those for sticks.
 func TestScripts(t *testing.T) {
 	packages, err := os.ReadFile("testdata/packages")
 	if err != nil {
@@ -60,14 +61,21 @@ func TestScripts(t *testing.T) {
 			e.Defer(server.Close)
 			e.Setenv("NHOS_MIRROR", server.URL+"/debian")
 			e.Setenv("NHOS_STORE", filepath.Join(e.WorkDir, ".store"))
+			e.Setenv("NHOS_TEST_MACHINE", filepath.Join(e.WorkDir, ".machine"))
+			e.Values["machine"] = sticktest.NewMachine(t, filepath.Join(e.WorkDir, ".machine"))
+			e.Values["sticks"] = map[string]plugged{}
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("LC_ALL", "C.UTF-8")
 			return errors.Join(lay("testdata/definitions", e.WorkDir), os.WriteFile(filepath.Join(e.WorkDir, "bases/test/test.gpg"), key, 0o644))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   exits,
-			"asks":    asks,
-			"premade": func(ts *testscript.TestScript, _ bool, args []string) { premade(t, ts, args) },
+			"exits":     exits,
+			"asks":      asks,
+			"iso":       iso,
+			"stick":     func(ts *testscript.TestScript, _ bool, args []string) { stick(t, ts, args) },
+			"holds":     holds,
+			"untouched": untouched,
+			"premade":   func(ts *testscript.TestScript, _ bool, args []string) { premade(t, ts, args) },
 		},
 	})
 }
