@@ -51,7 +51,7 @@ FUZZTIME ?= 20s
 fuzz: ## every fuzz target, each for FUZZTIME
 	@grep -rHo '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' internal | while IFS=: read -r file target; do \
 	  echo "$${target#func } in $$(dirname $$file)"; \
-	  go test "./$$(dirname $$file)" -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
+	  go test "./$$(dirname $$file)" -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s </dev/null || exit 1; \
 	done
 
 lint: tools/bin/golangci-lint ## the house's rules

@@ -78,13 +78,19 @@ func (s cis1) SelectRole(ctx context.Context, l spine.Login, role string) error 
 	return mapped(s.client.SelectRole(ctx, l.Ticket, role))
 }
 
-// Check asks for the session's assertion. A server that answers something else than what is described has a session.
+// Check asks for the session's assertion, which alone says whose it is. A server that answers something else than what is
+// described has a session.
 func (s cis1) Check(ctx context.Context, l spine.Login) error {
-	_, err := s.client.Assertion(ctx, l.Ticket)
-	if errors.Is(err, spine.ErrRefused) {
+	assertion, err := s.client.Assertion(ctx, l.Ticket)
+	switch {
+	case errors.Is(err, spine.ErrRefused):
 		return fmt.Errorf("%w: %w", session.ErrSessionEnded, err)
+	case err != nil:
+		return mapped(err)
+	case assertion.UID != l.UID:
+		return fmt.Errorf("%w: it says that the session of %s is one of %s", session.ErrSessionEnded, l.UID, assertion.UID)
 	}
-	return mapped(err)
+	return nil
 }
 
 func (s cis1) Logout(ctx context.Context, l spine.Login) error {

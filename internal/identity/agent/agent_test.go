@@ -16,6 +16,7 @@ import (
 	"nhos.org/nhos/internal/identity/policy"
 	"nhos.org/nhos/internal/identity/secret"
 	"nhos.org/nhos/internal/identity/session"
+	"nhos.org/nhos/internal/identity/spinesim"
 	"nhos.org/nhos/internal/identity/ticket"
 	"nhos.org/nhos/internal/identity/virtualcard"
 	"nhos.org/nhos/internal/ui"
@@ -124,12 +125,23 @@ func TestScreenAndSleep(t *testing.T) {
 	}
 }
 
-// A session is asked after at the Spine when it is used after a sleep.
+// A session is asked after at the Spine when it is used after a sleep. One that is another person's is none.
 func TestSessionThatEndedDuringSleep(t *testing.T) {
+	for name, during := range map[string]func(*spinesim.Server) error{
+		"ended":            func(s *spinesim.Server) error { s.Expire(); return nil },
+		"another person's": func(s *spinesim.Server) error { return s.Break(spinesim.Fault{Name: "other-person"}) },
+	} {
+		t.Run(name, func(t *testing.T) { sleepThrough(t, during) })
+	}
+}
+
+func sleepThrough(t *testing.T, during func(*spinesim.Server) error) {
 	desktop := newDesktop(t)
 	o := open(t, furniture{number: "1", bus: desktop.address})
 	o.becomes(session.SignedIn)
-	o.spine.Expire()
+	if err := during(o.spine); err != nil {
+		t.Fatal(err)
+	}
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) { // until logind is listened to
 		desktop.sleep(true)
 		desktop.sleep(false)
@@ -137,7 +149,7 @@ func TestSessionThatEndedDuringSleep(t *testing.T) {
 			break
 		}
 		if time.Since(began) > patience {
-			t.Fatal("a ticket that the Spine doesn't know any more is given out")
+			t.Fatal("a ticket of a session that isn't one any more is given out")
 		}
 	}
 }

@@ -10,6 +10,9 @@ import (
 func (s *Server) assertion(v visit) answer {
 	ticket := v.URL.Query().Get("token")
 	session, ok := s.sessions.use(ticket, v.now, nil)
+	if other, broken := v.faults["other-person"]; broken {
+		session.UID = other
+	}
 	var b strings.Builder
 	b.WriteString("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n")
 	b.WriteString(`<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:1.0:protocol" ResponseID="null" InResponseTo="null" MajorVersion="1" MinorVersion="1"` +

@@ -46,6 +46,7 @@ var kinds = []Kind{
 	{Name: "no-orgcode", Does: "roles have no code of their organisation"},
 	{Name: "old-tls", Does: "new connections have TLS 1.1 at most"},
 	{Name: "other-host", Default: "https://elsewhere.invalid", Does: "the addresses in answers are of another server"},
+	{Name: "other-person", Default: "555000000102", Does: "assertions are of that person"},
 	{Name: "redirect", Default: "https://elsewhere.invalid/", Does: "requests are redirected to that address"},
 	{Name: "refuse", Default: "the card is revoked", Does: "logins are refused with those words"},
 	{Name: "reverse", Does: "the fields of answers are in reverse order"},
