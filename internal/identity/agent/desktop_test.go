@@ -1,15 +1,12 @@
 package agent_test
 
 import (
-	"bufio"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"nhos.org/nhos/internal/identity/logind/logindtest"
 )
 
 const (
@@ -26,32 +23,8 @@ type desktop struct {
 
 func newDesktop(t *testing.T) *desktop {
 	t.Helper()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "bus.conf")
-	text := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=` + filepath.Join(dir, "bus") + `</listen>
-<policy context="default"><allow eavesdrop="true" send_destination="*"/><allow own="*"/><allow eavesdrop="true"/></policy></busconfig>`
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	daemon := exec.Command("dbus-daemon", "--nofork", "--config-file="+config, "--print-address=1")
-	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := daemon.StdoutPipe()
-	if err == nil {
-		err = daemon.Start()
-	}
-	if err != nil {
-		t.Fatalf("starting a bus: %v (install dbus-daemon)", err)
-	}
-	t.Cleanup(func() {
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the bus gives no address: %v", err)
-	}
-	d := &desktop{t: t, address: strings.TrimSpace(line)}
+	d := &desktop{t: t, address: logindtest.New(t).Address}
+	var err error
 	if d.conn, err = dbus.Connect(d.address); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package agent_test
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -21,27 +20,14 @@ import (
 	"nhos.org/nhos/internal/identity/session"
 	"nhos.org/nhos/internal/identity/spinesim"
 	"nhos.org/nhos/internal/identity/ticket"
+	"nhos.org/nhos/internal/identity/transcript"
 	"nhos.org/nhos/internal/identity/virtualcard"
 )
 
 // engine is nhos-identity-card, built from these sources.
 var engine string
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		folder, err := os.MkdirTemp("", "engine-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(folder)
-		if engine, err = cardtest.BuildEngine(folder); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(cardtest.WithEngine(m, &engine)) }
 
 const (
 	person   = "555000000101" // of two roles, in spinesim
@@ -56,7 +42,7 @@ type office struct {
 	spine  *spinesim.Server
 	pad    *cardtest.Pad
 	client *ticket.Client
-	audit  buffer
+	audit  transcript.Buffer
 	folder string
 	end    func()
 }
@@ -215,22 +201,4 @@ func (o *office) told() string {
 		o.t.Error(err)
 	}
 	return string(text)
-}
-
-// buffer may be written and read at the same time.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

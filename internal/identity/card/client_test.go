@@ -20,21 +20,7 @@ import (
 // engine is nhos-identity-card, built from these sources.
 var engine string
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		folder, err := os.MkdirTemp("", "engine-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(folder)
-		if engine, err = cardtest.BuildEngine(folder); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(cardtest.WithEngine(m, &engine)) }
 
 // patience is for the slowest machine.
 const patience = time.Minute

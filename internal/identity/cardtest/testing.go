@@ -62,6 +62,21 @@ func Environment(entries ...string) []string {
 	return append(os.Environ(), entries...)
 }
 
+// WithEngine is a TestMain's: it builds nhos-identity-card from these sources, puts its path into engine, runs the tests, and gives
+// the exit code.
+func WithEngine(m *testing.M, engine *string) int {
+	folder, err := os.MkdirTemp("", "engine-")
+	if err == nil {
+		defer os.RemoveAll(folder)
+		*engine, err = BuildEngine(folder)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
 // BuildEngine builds nhos-identity-card into a folder, and gives its path. For TestMain, or a demonstration from the
 // sources.
 func BuildEngine(folder string) (string, error) {

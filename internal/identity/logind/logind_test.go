@@ -1,20 +1,16 @@
 package logind_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 
 	"nhos.org/nhos/internal/identity/logind"
+	"nhos.org/nhos/internal/identity/logind/logindtest"
 )
 
 const (
@@ -28,57 +24,17 @@ const (
 )
 
 // bus is a D-Bus of the test's own.
-type bus struct {
-	address string
-	daemon  *exec.Cmd
-}
+type bus struct{ *logindtest.Bus }
 
-func newBus(t *testing.T) *bus {
+func newBus(t *testing.T) bus {
 	t.Helper()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "bus.conf")
-	text := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:path=` + filepath.Join(dir, "bus") + `</listen>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-`
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b := &bus{daemon: exec.Command("dbus-daemon", "--nofork", "--config-file="+config, "--print-address=1")}
-	b.daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := b.daemon.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.daemon.Start(); err != nil {
-		t.Fatalf("starting a bus: %v (install dbus-daemon)", err)
-	}
-	t.Cleanup(b.end)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the bus gives no address: %v", err)
-	}
-	b.address = strings.TrimSpace(line)
-	return b
-}
-
-// end ends the bus; a second time it does nothing.
-func (b *bus) end() {
-	_ = b.daemon.Process.Kill()
-	_ = b.daemon.Wait()
+	return bus{logindtest.New(t)}
 }
 
 // connect is a program on the bus, with a name of its own where it has one.
-func (b *bus) connect(t *testing.T, name string) *dbus.Conn {
+func (b bus) connect(t *testing.T, name string) *dbus.Conn {
 	t.Helper()
-	c, err := dbus.Connect(b.address)
+	c, err := dbus.Connect(b.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +62,7 @@ func (p properties) Get(_, name string) (dbus.Variant, *dbus.Error) {
 }
 
 // newLogind is a logind with a session of ours and one of somebody else's.
-func newLogind(t *testing.T, b *bus) *dbus.Conn {
+func newLogind(t *testing.T, b bus) *dbus.Conn {
 	t.Helper()
 	c := b.connect(t, login1)
 	for path, uid := range map[dbus.ObjectPath]uint32{mine: ownUID, others: ownUID + 1} {
@@ -118,12 +74,12 @@ func newLogind(t *testing.T, b *bus) *dbus.Conn {
 }
 
 // watch listens, and gives what is heard and how it ends.
-func watch(t *testing.T, b *bus) (heard <-chan logind.Signal, ended <-chan error, stop func()) {
+func watch(t *testing.T, b bus) (heard <-chan logind.Signal, ended <-chan error, stop func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	signals, end := make(chan logind.Signal, 64), make(chan error, 1)
-	go func() { end <- logind.Watch(ctx, b.address, ownUID, func(s logind.Signal) { signals <- s }) }()
+	go func() { end <- logind.Watch(ctx, b.Address, ownUID, func(s logind.Signal) { signals <- s }) }()
 	return signals, end, stop
 }
 
@@ -238,7 +194,7 @@ func TestBusEnds(t *testing.T) {
 	b := newBus(t)
 	heard, ended, _ := watch(t, b)
 	ready(t, newLogind(t, b), heard) // logind comes later
-	b.end()
+	b.End()
 	select {
 	case err := <-ended:
 		if err == nil || !strings.Contains(err.Error(), "the system bus has ended") {
@@ -247,7 +203,7 @@ func TestBusEnds(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the end of the bus isn't noticed")
 	}
-	err := logind.Watch(t.Context(), b.address, ownUID, func(logind.Signal) {})
+	err := logind.Watch(t.Context(), b.Address, ownUID, func(logind.Signal) {})
 	if err == nil || !strings.Contains(err.Error(), "connecting to the system bus") {
 		t.Error(err)
 	}

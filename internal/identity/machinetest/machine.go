@@ -9,7 +9,6 @@
 package machinetest
 
 import (
-	"bytes"
 	"context"
 	_ "embed" // for script
 	"errors"
@@ -23,11 +22,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nhos.org/nhos/internal/identity/transcript"
 )
 
 //go:embed machine.sh
@@ -54,7 +54,7 @@ type Machine struct {
 	keeper *exec.Cmd
 	life   io.WriteCloser // the keeper's standard input
 	leader int            // the pid of its PID 1, on the host
-	output buffer
+	output transcript.Buffer
 }
 
 // New makes the folder of a machine.
@@ -283,22 +283,4 @@ func find(pid int, names ...string) int {
 		pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(stats[i])))
 	}
 	return pid
-}
-
-// buffer collects what a program writes.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

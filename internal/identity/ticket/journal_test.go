@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"nhos.org/nhos/internal/identity/ticket"
+	"nhos.org/nhos/internal/identity/transcript"
 )
 
 // journald is the socket of one; it reads when it is asked to.
@@ -132,7 +133,7 @@ func TestAnswerWhileJournalHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log buffer
+	var log transcript.Buffer
 	server := &ticket.Server{Sessions: &sessions{}, Audit: j, Log: slog.New(slog.NewTextHandler(&log, nil)), UID: os.Getuid()}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)

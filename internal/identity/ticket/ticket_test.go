@@ -25,6 +25,7 @@ import (
 	"nhos.org/nhos/internal/identity/session"
 	"nhos.org/nhos/internal/identity/spine"
 	"nhos.org/nhos/internal/identity/ticket"
+	"nhos.org/nhos/internal/identity/transcript"
 )
 
 const token = "AQIC5wM2LY4Sfcexampleexampleexampleexampleexampl=@AAJTSQACMDE=#"
@@ -112,7 +113,7 @@ func open(t testing.TB, s *sessions) (path string, audit func() string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var kept buffer
+	var kept transcript.Buffer
 	server := &ticket.Server{Sessions: s, Audit: &ticket.Lines{W: &kept}, Log: slog.New(slog.DiscardHandler), UID: os.Getuid()}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -129,23 +130,6 @@ func open(t testing.TB, s *sessions) (path string, audit func() string) {
 		}
 	})
 	return path, kept.String
-}
-
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func dial(t testing.TB, path string) *ticket.Client {
@@ -413,7 +397,7 @@ func TestAnotherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = os.Chmod(path, 0o666) // as if the file's mode were the only guard
-	var kept buffer
+	var kept transcript.Buffer
 	server := &ticket.Server{Sessions: s, Audit: &ticket.Lines{W: &kept}, Log: slog.New(slog.DiscardHandler), UID: 0}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
