@@ -34,6 +34,9 @@ With --scenario it plays a script instead (docs/scenarios.md). Several firmwares
 scenarios give every combination of them, one boot after the other. What has passed isn't booted again as long as
 medium, scenario, machine and nhos are the same.
 
+Where this computer's QEMU is older than version 10, the one of the image's release is fetched, kept in the store, and
+run without being installed.
+
 An ISO that nhos didn't build is booted too; what such a guest can't be asked is said in the report.`,
 		Example: `  nhos test mini
   nhos test mini --firmware bios,uefi,secureboot --as cd,usb     six boots, one report
@@ -66,7 +69,18 @@ An ISO that nhos didn't build is booted too; what such a guest can't be asked is
 			if built != nil && f.outdated(c.Context(), args[0], built, progress) {
 				progress.Note("note: the definition or the tools have changed since this medium was built; nhos build " + args[0] + " makes it anew")
 			}
+			id := ""
+			if built != nil {
+				id = args[0]
+			}
+			var release func() error
+			if r.QEMU, release, err = f.qemu(c.Context(), id, t.ownQEMU, r.Progress); err != nil {
+				return err
+			}
 			runs, verdict := boottest.Run(c.Context(), r)
+			if err := release(); err != nil {
+				verdict = errors.Join(verdict, err)
+			}
 			progress.Close()
 			if err := traced.Close(); err != nil {
 				return errors.Join(verdict, err)
@@ -94,7 +108,7 @@ type testFlags struct {
 	memories                          []int
 	entry, accelerator, trace         string
 	timeout                           time.Duration
-	interactive, keep, fresh          bool
+	interactive, keep, fresh, ownQEMU bool
 }
 
 func (t *testFlags) add(c *cobra.Command) {
@@ -109,6 +123,7 @@ func (t *testFlags) add(c *cobra.Command) {
 	p.StringVar(&t.trace, "trace", "", "write what ran when to `FILE`, for ui.perfetto.dev or chrome://tracing")
 	p.BoolVar(&t.interactive, "interactive", false, "leave the machine on when a step fails or all are done: a prompt for steps, and its screen by VNC")
 	p.BoolVar(&t.keep, "keep", false, "leave the machine's files in the run's folder: disks, the guest's program, firmware variables")
+	p.BoolVar(&t.ownQEMU, "own-qemu", false, "boot in this computer's QEMU also if it is outdated, in place of the one of the image's release")
 	p.BoolVar(&t.fresh, "fresh", false, "boot also what has passed before")
 }
 

@@ -89,6 +89,7 @@ func checksOf(m *manifest.Manifest) []string {
 // machineOf is the machine that the options ask for. A plain boot gets nothing that it doesn't need.
 func machineOf(o Options, m *manifest.Manifest, a vm.Accelerator, disk string) (vm.Config, error) {
 	cfg := vm.Config{
+		QEMU:   o.QEMU,
 		Medium: o.Medium, Firmware: o.Firmware, As: o.As, Memory: o.Memory, CPUs: o.CPUs, Accelerator: a, Disk: disk,
 		OEMStrings: append(guest.Credentials(), serialConsole),
 		Dir:        filepath.Join(o.Dir, machineDir),

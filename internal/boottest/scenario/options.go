@@ -24,6 +24,7 @@ type Options struct {
 	// Dir is the folder of this run. What an earlier run left in it is removed; a folder with anything else in it is
 	// refused.
 	Dir      string
+	QEMU     vm.QEMU
 	CacheDir string // for what is remembered between runs; "" is the user's cache folder
 	NHOS     string // path of the program that runs in the guest ("nhos guest"); statically linked
 	// Timeout bounds the time from power-on; 0 is 5 minutes with KVM and 20 without.

@@ -40,7 +40,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		Medium: filepath.Base(o.Medium), Firmware: string(o.Firmware), As: string(o.As), Memory: o.Memory,
 		SerialLog: serialFile,
 	}
-	if r.QEMU, err = vm.Version(ctx); err != nil {
+	if r.QEMU, err = o.QEMU.Version(ctx); err != nil {
 		return Result{}, err
 	}
 	if r.SHA256, r.Size, err = digest(ctx, o.Medium, o.Progress); err != nil {
@@ -157,7 +157,7 @@ func accelerate(ctx context.Context, o Options) (vm.Accelerator, error) {
 	if !found {
 		kernel = ""
 	}
-	accelerator := vm.Probe(ctx, kernel, o.CacheDir)
+	accelerator := o.QEMU.Probe(ctx, kernel, o.CacheDir)
 	return accelerator, ctx.Err()
 }
 

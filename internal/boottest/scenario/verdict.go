@@ -14,7 +14,6 @@ import (
 	"github.com/google/renameio/v2"
 
 	"nhos.org/nhos/internal/boottest/script"
-	"nhos.org/nhos/internal/boottest/vm"
 )
 
 // verdictsDir is the folder, below the cache folder, of what is remembered of passed runs: a file a key.
@@ -33,7 +32,7 @@ func (o Options) key(r Result) (string, error) {
 		return "", fmt.Errorf("reading this program: %w", err)
 	}
 	firmware := ""
-	for _, file := range vm.FirmwareFiles(o.Firmware) {
+	for _, file := range o.QEMU.FirmwareFiles(o.Firmware) {
 		sum, err := script.FileDigest(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) { // starting the machine says what is missing
 			return "", fmt.Errorf("reading the firmware: %w", err)

@@ -22,9 +22,12 @@ const (
 	pretendFD = natFD // which has no near end in QEMU
 )
 
+// processName is what the process is called, whatever loads it: the program's name, as much of it as Linux keeps.
+const processName = "qemu-system-x86"
+
 // arguments returns the command line of this version of QEMU, and writes the files into dir that it names.
 func arguments(cfg Config, version, dir string) ([]string, error) {
-	args := []string{"-no-user-config", "-nodefaults", "-name", "nhos-test"}
+	args := []string{"-no-user-config", "-nodefaults", "-name", "nhos-test,process=" + processName}
 	args = append(args, cfg.Accelerator.arguments(cfg.CPUs, version)...)
 	args = append(
 		args,
@@ -37,7 +40,7 @@ func arguments(cfg Config, version, dir string) ([]string, error) {
 		args = append(args, "-no-reboot")
 	}
 	args = append(args, "-no-shutdown")
-	firmware, err := firmwareArguments(cfg.Firmware, dir)
+	firmware, err := cfg.QEMU.firmwareArguments(cfg.Firmware, dir)
 	if err != nil {
 		return nil, err
 	}

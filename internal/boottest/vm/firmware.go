@@ -8,38 +8,41 @@ import (
 	"nhos.org/nhos/internal/ui"
 )
 
-// ovmfDir is where Debian's ovmf package keeps the UEFI firmware.
-const ovmfDir = "/usr/share/OVMF"
+// Where Debian keeps firmware.
+const (
+	ovmfDir = "/usr/share/OVMF"
+	seaBIOS = "/usr/share/seabios/bios-256k.bin"
+)
 
 // FirmwareFiles are the files that a machine with this firmware starts from: the same files, the same firmware.
-func FirmwareFiles(f Firmware) []string {
+func (q QEMU) FirmwareFiles(f Firmware) []string {
 	switch f {
 	case UEFI:
-		return []string{ovmfDir + "/OVMF_CODE_4M.fd", ovmfDir + "/OVMF_VARS_4M.fd"}
+		return []string{q.path(ovmfDir + "/OVMF_CODE_4M.fd"), q.path(ovmfDir + "/OVMF_VARS_4M.fd")}
 	case SecureBoot:
-		return []string{ovmfDir + "/OVMF_CODE_4M.ms.fd", ovmfDir + "/OVMF_VARS_4M.ms.fd"}
+		return []string{q.path(ovmfDir + "/OVMF_CODE_4M.ms.fd"), q.path(ovmfDir + "/OVMF_VARS_4M.ms.fd")}
 	}
-	return []string{"/usr/share/seabios/bios-256k.bin"}
+	return []string{q.path(seaBIOS)}
 }
 
 // firmwareArguments returns the options that select a firmware. UEFI keeps its variables in flash, so each machine
 // gets a fresh copy of them in dir: what one boot stores can't change the next.
-func firmwareArguments(f Firmware, dir string) ([]string, error) {
-	var code, vars, machine string
+func (q QEMU) firmwareArguments(f Firmware, dir string) ([]string, error) {
+	machine := "q35"
 	switch f {
 	case BIOS:
-		return []string{"-machine", "q35"}, nil
+		return []string{"-machine", machine}, nil
 	case UEFI:
-		machine, code, vars = "q35", "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"
 	case SecureBoot:
-		machine, code, vars = "q35,smm=on", "OVMF_CODE_4M.ms.fd", "OVMF_VARS_4M.ms.fd"
+		machine += ",smm=on"
 	default:
 		return nil, fmt.Errorf("unknown firmware %q (bios, uefi and secureboot are known)", f)
 	}
-	own := filepath.Join(dir, "vars.fd")
-	b, err := os.ReadFile(filepath.Join(ovmfDir, vars))
+	files := q.FirmwareFiles(f)
+	code, vars, own := files[0], files[1], filepath.Join(dir, "vars.fd")
+	b, err := os.ReadFile(vars)
 	if err == nil {
-		_, err = os.Stat(filepath.Join(ovmfDir, code))
+		_, err = os.Stat(code)
 	}
 	if err != nil {
 		return nil, ui.Hint(fmt.Errorf("looking for the UEFI firmware: %w", err), "install the package ovmf")
@@ -54,7 +57,7 @@ func firmwareArguments(f Firmware, dir string) ([]string, error) {
 	}
 	return append(
 		args,
-		"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+filepath.Join(ovmfDir, code),
+		"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+escape(code),
 		"-drive", "if=pflash,unit=1,format=raw,file="+escape(own),
 	), nil
 }

@@ -20,22 +20,22 @@ type memory struct {
 func memoryFile(cacheDir string) string { return filepath.Join(cacheDir, "accelerator.json") }
 
 // now is a memory of the present, without an answer.
-func now(ctx context.Context) (memory, error) {
+func (q QEMU) now(ctx context.Context) (memory, error) {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return memory{}, err
 	}
-	version, err := Version(ctx)
+	version, err := q.Version(ctx)
 	return memory{BootID: strings.TrimSpace(string(id)), QEMU: version}, err
 }
 
-func recall(ctx context.Context, cacheDir string) (Accelerator, bool) {
+func (q QEMU) recall(ctx context.Context, cacheDir string) (Accelerator, bool) {
 	b, err := os.ReadFile(memoryFile(cacheDir))
 	if err != nil {
 		return Accelerator{}, false
 	}
 	var kept memory
-	present, err := now(ctx)
+	present, err := q.now(ctx)
 	if err != nil || json.Unmarshal(b, &kept) != nil || (kept.Name != KVM && kept.Name != TCG) {
 		return Accelerator{}, false
 	}
@@ -43,8 +43,8 @@ func recall(ctx context.Context, cacheDir string) (Accelerator, bool) {
 }
 
 // remember keeps an answer. If that fails the next run asks again, which costs seconds and nothing else.
-func remember(ctx context.Context, cacheDir string, found Accelerator) {
-	m, err := now(ctx)
+func (q QEMU) remember(ctx context.Context, cacheDir string, found Accelerator) {
+	m, err := q.now(ctx)
 	if err != nil || os.MkdirAll(cacheDir, 0o755) != nil {
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"time"
@@ -34,43 +33,42 @@ var rootWanted = regexp.MustCompile(`Kernel panic - not syncing: VFS|Unable to m
 // Probe finds the accelerator to use. That /dev/kvm opens proves nothing, there are machines where no kernel boots
 // with it, so kernel (the path of a Linux kernel, or "") is booted once, and the answer is kept in cacheDir until the
 // computer restarts or QEMU changes.
-func Probe(ctx context.Context, kernel, cacheDir string) Accelerator {
+func (q QEMU) Probe(ctx context.Context, kernel, cacheDir string) Accelerator {
 	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
 	if err != nil {
 		return Accelerator{TCG, fmt.Sprintf("/dev/kvm can't be used: %v", err)}
 	}
 	_ = f.Close()
-	if known, ok := recall(ctx, cacheDir); ok {
+	if known, ok := q.recall(ctx, cacheDir); ok {
 		return known
 	}
 	if kernel == "" {
 		return Accelerator{TCG, "/dev/kvm opens, but there is no kernel to try it with"}
 	}
-	why, ok := bootKernel(ctx, kernel, probeLimit)
+	why, ok := q.bootKernel(ctx, kernel, probeLimit)
 	found := Accelerator{TCG, "/dev/kvm opens, but no kernel boots with it: " + why}
 	if ok {
 		found = Accelerator{KVM, "a kernel boots with /dev/kvm"}
 	}
 	if ctx.Err() == nil {
-		remember(ctx, cacheDir, found)
+		q.remember(ctx, cacheDir, found)
 	}
 	return found
 }
 
 // bootKernel runs a kernel that finds no root under KVM, and says what went wrong.
-func bootKernel(ctx context.Context, kernel string, limit time.Duration) (why string, ok bool) {
-	path, err := lookPath()
-	if err != nil {
-		return err.Error(), false
-	}
+func (q QEMU) bootKernel(ctx context.Context, kernel string, limit time.Duration) (why string, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	args := append([]string{"-no-user-config", "-nodefaults", "-machine", "q35"}, Accelerator{Name: KVM}.arguments(1, "")...)
-	cmd := exec.Command(path, append(
+	cmd, err := q.command(ctx, append(
 		args,
 		"-m", "512", "-display", "none", "-no-reboot", "-serial", "stdio",
 		"-kernel", kernel, "-append", "console=ttyS0 panic=-1",
 	)...)
+	if err != nil {
+		return err.Error(), false
+	}
 	serial, stdout, err := os.Pipe()
 	if err != nil {
 		return err.Error(), false
@@ -127,18 +125,4 @@ func isClosed(c <-chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-// Version is QEMU's version as it tells it ("7.2.22 (Debian 1:7.2+dfsg-7)").
-func Version(ctx context.Context) (string, error) {
-	path, err := lookPath()
-	if err != nil {
-		return "", err
-	}
-	out, err := exec.CommandContext(ctx, path, "--version").Output()
-	if err != nil {
-		return "", fmt.Errorf("asking QEMU for its version: %w", err)
-	}
-	first, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimPrefix(strings.TrimSpace(first), "QEMU emulator version "), nil
 }

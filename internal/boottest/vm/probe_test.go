@@ -34,7 +34,7 @@ func TestKernelBoots(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fakeQEMU(t, test.script)
 			begin := time.Now()
-			why, ok := bootKernel(t.Context(), "/kernel", 500*time.Millisecond)
+			why, ok := QEMU{}.bootKernel(t.Context(), "/kernel", 500*time.Millisecond)
 			if why != test.why || ok != (test.why == "") {
 				t.Errorf("boots: %t, %q; want %q", ok, why, test.why)
 			}
@@ -49,13 +49,13 @@ func TestProbeIsRemembered(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
 	fakeQEMU(t, "echo QEMU emulator version 1.0")
 	want := Accelerator{KVM, "because"}
-	remember(t.Context(), dir, want)
-	if got, ok := recall(t.Context(), dir); !ok || got != want {
+	QEMU{}.remember(t.Context(), dir, want)
+	if got, ok := (QEMU{}).recall(t.Context(), dir); !ok || got != want {
 		t.Errorf("recalled %+v, %t", got, ok)
 	}
 
 	fakeQEMU(t, "echo QEMU emulator version 2.0")
-	if _, ok := recall(t.Context(), dir); ok {
+	if _, ok := (QEMU{}).recall(t.Context(), dir); ok {
 		t.Error("another QEMU's answer is taken")
 	}
 
@@ -72,13 +72,13 @@ func TestProbeIsRemembered(t *testing.T) {
 	if err := os.WriteFile(memoryFile(dir), []byte(older), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := recall(t.Context(), dir); ok {
+	if _, ok := (QEMU{}).recall(t.Context(), dir); ok {
 		t.Error("the answer of before the restart is taken")
 	}
 }
 
 func TestProbeWithoutKernel(t *testing.T) {
-	a := Probe(t.Context(), "", t.TempDir())
+	a := QEMU{}.Probe(t.Context(), "", t.TempDir())
 	if a.Name != TCG || !strings.HasPrefix(a.Why, "/dev/kvm ") {
 		t.Errorf("%+v", a)
 	}

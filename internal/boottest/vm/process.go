@@ -9,21 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-
-	"nhos.org/nhos/internal/ui"
 )
-
-// program is QEMU for the one architecture that is built for.
-const program = "qemu-system-x86_64"
-
-// lookPath finds QEMU.
-func lookPath() (string, error) {
-	path, err := exec.LookPath(program)
-	if err != nil {
-		return "", ui.Hint(fmt.Errorf("looking for QEMU: %w", err), "install the package qemu-system-x86")
-	}
-	return path, nil
-}
 
 // A process is a started QEMU.
 type process struct {

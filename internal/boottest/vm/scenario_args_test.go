@@ -18,7 +18,7 @@ func TestArgumentsOfTheBootTestsMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "-no-user-config -nodefaults -name nhos-test -accel tcg,thread=multi,tb-size=128 -cpu max,-erms,-fsrm,-avx,-avx2 " +
+	want := "-no-user-config -nodefaults -name nhos-test,process=qemu-system-x86 -accel tcg,thread=multi,tb-size=128 -cpu max,-erms,-fsrm,-avx,-avx2 " +
 		"-smp 2 -m 2048 -display none -vga std -nic none -no-reboot -no-shutdown -machine q35 " +
 		"-blockdev driver=raw,node-name=medium,read-only=on,file.driver=file,file.filename=/m.iso " +
 		"-device qemu-xhci -device usb-storage,drive=medium,removable=on,bootindex=0 " +

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -40,14 +39,10 @@ type VM struct {
 
 // Start powers a machine on. It ends with ctx.
 func Start(ctx context.Context, cfg Config) (*VM, error) {
-	path, err := lookPath()
-	if err != nil {
-		return nil, err
-	}
 	if cfg.Memory == 0 {
 		cfg.Memory = DefaultMemory
 	}
-	version, err := Version(ctx)
+	version, err := cfg.QEMU.Version(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +55,7 @@ func Start(ctx context.Context, cfg Config) (*VM, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the machine's folder: %w", err)
 	}
-	v, err := launch(ctx, cfg, path, version)
+	v, err := launch(ctx, cfg, version)
 	if err != nil {
 		_ = os.RemoveAll(cfg.Dir)
 		return nil, fmt.Errorf("starting a virtual machine: %w", err)
@@ -68,8 +63,12 @@ func Start(ctx context.Context, cfg Config) (*VM, error) {
 	return v, nil
 }
 
-func launch(ctx context.Context, cfg Config, path, version string) (_ *VM, err error) {
+func launch(ctx context.Context, cfg Config, version string) (_ *VM, err error) {
 	args, err := arguments(cfg, version, cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := cfg.QEMU.command(context.Background(), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +84,6 @@ func launch(ctx context.Context, cfg Config, path, version string) (_ *VM, err e
 		_ = log.Close()
 		return nil, err
 	}
-	cmd := exec.Command(path, args...)
 	cmd.ExtraFiles = theirs
 	v := &VM{
 		args: cmd.Args, dir: cfg.Dir, port: wires[2], started: time.Now(), cleaned: make(chan struct{}),
@@ -95,9 +93,7 @@ func launch(ctx context.Context, cfg Config, path, version string) (_ *VM, err e
 		v.connectCable(cfg.Network, wires[wired:], cfg.Frame)
 	}
 	v.process, err = start(cmd)
-	for _, f := range theirs {
-		_ = f.Close()
-	}
+	closeAll(theirs)
 	if err != nil {
 		_ = log.Close()
 		closeAll(wires)
@@ -144,9 +140,7 @@ func socketPairs(n int) (ours []net.Conn, theirs []*os.File, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(ours)
-			for _, f := range theirs {
-				_ = f.Close()
-			}
+			closeAll(theirs)
 		}
 	}()
 	for range n {
@@ -166,8 +160,8 @@ func socketPairs(n int) (ours []net.Conn, theirs []*os.File, err error) {
 	return ours, theirs, nil
 }
 
-func closeAll(conns []net.Conn) {
-	for _, c := range conns {
+func closeAll[C io.Closer](all []C) {
+	for _, c := range all {
 		_ = c.Close()
 	}
 }

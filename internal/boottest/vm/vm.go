@@ -46,6 +46,7 @@ const DefaultMemory = 2048
 
 // A Config describes a machine.
 type Config struct {
+	QEMU        QEMU
 	Medium      string // path of the ISO; it is opened read-only
 	Firmware    Firmware
 	As          Attachment

@@ -199,3 +199,36 @@ func TestMachineNamesThePackageThatIsMissing(t *testing.T) {
 		t.Errorf("hint %q", hint)
 	}
 }
+
+// TestMachineOfAnUnpackedQEMU starts a QEMU that no PATH leads to, by the loader beside it.
+func TestMachineOfAnUnpackedQEMU(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Symlink("/usr", filepath.Join(root, "usr")); err != nil {
+		t.Fatal(err)
+	}
+	installed, err := vm.QEMU{}.Version(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	medium := vmtest.Medium(t, vmtest.Print("Hello from the medium.", nil), nil)
+	path := os.Getenv("PATH")
+	t.Setenv("PATH", t.TempDir())
+	cfg := config(medium, t.TempDir())
+	cfg.QEMU = vm.QEMU{Root: root}
+	if version, err := cfg.QEMU.Version(t.Context()); version != installed || err != nil {
+		t.Errorf("version %q, error %v; want %q", version, err, installed)
+	}
+	cfg.Firmware = vm.UEFI
+	v := startMachine(t, cfg)
+	t.Setenv("PATH", path)
+	if line := strings.Join(v.Args(), " "); !strings.Contains(line, "file="+root+"/usr/share/OVMF/OVMF_CODE_4M.fd") {
+		t.Errorf("it isn't started with its own firmware: %s", line)
+	}
+	if names, err := exec.Command("ps", "-o", "comm=", "--ppid", strconv.Itoa(os.Getpid())).Output(); err != nil || !strings.Contains(string(names), "qemu-system-x86\n") {
+		t.Errorf("processes %q, error %v", names, err)
+	}
+
+	cfg = config(medium, t.TempDir())
+	cfg.QEMU = vm.QEMU{Root: root}
+	waitForText(t, startMachine(t, cfg), "hello from the medium")
+}

@@ -62,27 +62,37 @@ func newAptWorld(ctx context.Context, dir string, base definition.Base, mirrors 
 	if err := errors.Join(os.RemoveAll(tmp), os.Mkdir(tmp, 0o755), os.Chmod(tmp, 0o777|os.ModeSticky)); err != nil {
 		return nil, fmt.Errorf("setting up apt: %w", err)
 	}
-	keyring := filepath.Join(base.Dir, base.Keyring)
-	if _, err := os.Stat(keyring); err != nil {
-		keyring = filepath.Join("/usr/share/keyrings", base.Keyring)
+	sources, proxies, err := Sources(ctx, base, mirrors)
+	if err != nil {
+		return nil, err
 	}
-	if _, err := os.Stat(keyring); err != nil {
-		return nil, ui.Hint(
-			fmt.Errorf("the keyring of base %s is missing: %w", base.Name, err),
-			"install the package that holds it (debian-archive-keyring for Debian), or put it into "+base.Dir)
-	}
-	var sources strings.Builder
-	for _, p := range base.Pockets {
-		fmt.Fprintf(&sources, "deb [arch=%s signed-by=%s] %s %s %s\n", base.Architecture, keyring, mirrors[p.Archive], p.Suite, strings.Join(base.Components, " "))
-	}
-	conf := fmt.Sprintf(aptConf, dir, base.Architecture) + proxies(ctx)
-	err := errors.Join(
-		os.WriteFile(filepath.Join(dir, "etc/sources.list"), []byte(sources.String()), 0o644),
+	conf := fmt.Sprintf(aptConf, dir, base.Architecture) + proxies
+	err = errors.Join(
+		os.WriteFile(filepath.Join(dir, "etc/sources.list"), []byte(sources), 0o644),
 		os.WriteFile(filepath.Join(dir, "apt.conf"), []byte(conf), 0o644))
 	if err != nil {
 		return nil, fmt.Errorf("setting up apt: %w", err)
 	}
 	return &aptWorld{dir}, nil
+}
+
+// Sources returns what apt has to be told to fetch a base's packages: the lines of its sources.list, and those of its
+// configuration that say how this machine reaches the network.
+func Sources(ctx context.Context, base definition.Base, mirrors Mirrors) (list, proxy string, err error) {
+	keyring := filepath.Join(base.Dir, base.Keyring)
+	if _, err := os.Stat(keyring); err != nil {
+		keyring = filepath.Join("/usr/share/keyrings", base.Keyring)
+	}
+	if _, err := os.Stat(keyring); err != nil {
+		return "", "", ui.Hint(
+			fmt.Errorf("the keyring of base %s is missing: %w", base.Name, err),
+			"install the package that holds it (debian-archive-keyring for Debian), or put it into "+base.Dir)
+	}
+	var b strings.Builder
+	for _, p := range base.Pockets {
+		fmt.Fprintf(&b, "deb [arch=%s signed-by=%s] %s %s %s\n", base.Architecture, keyring, mirrors[p.Archive], p.Suite, strings.Join(base.Components, " "))
+	}
+	return b.String(), proxies(ctx), nil
 }
 
 // proxies returns the lines of this machine's apt configuration that say how the network is reached.
