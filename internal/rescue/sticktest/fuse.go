@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// What the kernel asks (linux/fuse.h, version 7.31). All else is answered with ENOSYS.
+// What the kernel asks (linux/fuse.h, version 7.31). All else is answered with ENOSYS, FLUSH too: see [open].
 const (
 	opGetattr = 3
 	opSetattr = 4
@@ -21,7 +22,6 @@ const (
 	opWrite   = 16
 	opRelease = 18
 	opFsync   = 20
-	opFlush   = 25
 	opInit    = 26
 	opDestroy = 38
 
@@ -71,8 +71,7 @@ func serve(t testing.TB, flash Flash, size int64) *os.File {
 		defer close(done)
 		s.loop()
 	}()
-	// os.OpenFile would ask epoll about it, in a way that stops the scheduler until we answer, which is to wait for ourselves.
-	opened, err := unix.Open(point, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	opened, err := open(point)
 	file := os.NewFile(uintptr(opened), point)
 	// It stays as long as it is open, and is in nobody's way.
 	if err := errors.Join(err, unix.Unmount(point, unix.MNT_DETACH)); err != nil {
@@ -89,6 +88,25 @@ func serve(t testing.TB, flash Flash, size int64) *os.File {
 		}
 	})
 	return file
+}
+
+// open opens the file, so that from then on nothing in this process waits for the server in a way that stops it.
+//
+// os.OpenFile would ask epoll about the file, and that stops the scheduler until the server answers. So does starting a
+// program: until the child has closed what it doesn't inherit, its parent's garbage collector stands still, and with it
+// perhaps the server; and a close waits for an answer to FLUSH. That one is never asked for again after the first was
+// answered with ENOSYS, so the first is provoked while no program can be started.
+func open(point string) (int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	first, err := unix.Open(point, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Close(first); err != nil {
+		return -1, err
+	}
+	return unix.Open(point, unix.O_RDWR|unix.O_CLOEXEC, 0)
 }
 
 // loop answers until the kernel has no more use for the file.
@@ -162,7 +180,7 @@ func (s *server) answer(op uint32, in []byte) ([]byte, error) {
 		out := make([]byte, 8)
 		put32(out, uint32(n))
 		return out, nil
-	case opFsync, opFlush, opRelease, opDestroy:
+	case opFsync, opRelease, opDestroy:
 		return nil, nil
 	}
 	return nil, unix.ENOSYS
