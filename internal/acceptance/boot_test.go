@@ -13,6 +13,7 @@ import (
 
 	"nhos.org/nhos/internal/boottest/report"
 	"nhos.org/nhos/internal/boottest/scenario"
+	"nhos.org/nhos/internal/boottest/vm"
 )
 
 // TestMini builds images/mini and boots it as a stick with Secure Boot on; TestPowerCut has it as a CD under BIOS.
@@ -42,8 +43,13 @@ func TestMini(t *testing.T) {
 		t.Errorf("planned from its own lock: %s", d)
 	}
 
-	if r := n.green("mini", "secureboot", "usb"); r.Guest == nil || !r.Guest.SecureBoot {
+	r := n.green("mini", "secureboot", "usb")
+	if r.Guest == nil || !r.Guest.SecureBoot {
 		t.Errorf("the guest doesn't say that Secure Boot is on: %+v", r.Guest)
+	}
+	// Where this computer's is outdated, that of the image's release was fetched.
+	if vm.Outdated(r.QEMU) {
+		t.Errorf("it was booted in QEMU %s", r.QEMU)
 	}
 }
 

@@ -10,7 +10,7 @@ import "fmt"
 var racesFixed = [2]int{8, 1}
 
 // tried is the first major version of QEMU that all of this project's media are known to boot with. With 7.2, Cinnamon
-// dies at its start in every second boot, in code that Mesa's software renderer has made; what mended it isn't known.
+// died at its start in two boots of five, in code that Mesa's software renderer has made; what mended it isn't known.
 const tried = 10
 
 // Outdated says of a version as [QEMU.Version] returns it that media may fail with it for no fault of their own. One
